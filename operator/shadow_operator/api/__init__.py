@@ -1,0 +1,1 @@
+"""The resource `ShadowDeployment`: its models, its words, and the files generated from them."""

@@ -1,0 +1,274 @@
+"""What the operator tells a comparator, and what a comparator has measured.
+
+`ComparatorConfig` is the file that the operator mounts into every comparator pod.
+`ComparatorSnapshot` is what `GET /snapshot` answers: cumulative counts since the process started,
+so that reading it twice, or late, changes nothing. Neither holds a value of a request or of an
+answer.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SNAPSHOT_SCHEMA: Final = 1
+"""Version of `ComparatorSnapshot`; an operator counts no snapshot of another version."""
+
+MARKER_HEADER: Final = "x-shadow-copy"
+"""Every call to a clone carries this header with the resource's nonce; a marked copy that comes
+back is a loop."""
+
+CREDENTIAL_HEADERS: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key")
+"""Headers that reach the clones only when `mirror.forwardHeaders` lists them."""
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""RFC 9110, section 9.2.1."""
+
+UNPROVEN_STATUSES: Final = frozenset({304, 401, 403, 404, 407, 421, 429})
+"""With every 5xx: when both sides answer so, the pair proves nothing (design, section 4)."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PlaceKind(StrEnum):
+    """How two answers differ at one place."""
+
+    STATUS = "status"
+    HEADER = "header"
+    MISSING = "missing"
+    EXTRA = "extra"
+    TYPE = "type"
+    LENGTH = "length"
+    ORDER = "order"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+    IDENTIFIER = "identifier"
+    NUMBER = "number"
+
+
+class Place(_Wire):
+    """One differing place of a pair, without any value."""
+
+    path: str
+    """`$.items[*].id` in a JSON body, `$` for a whole body, `status`, or `header:<lower-case
+    name>`."""
+    kind: PlaceKind
+    detail: str = ""
+    """From a closed vocabulary: `200>500` (status, reference first), `string>number` (type),
+    `1e-3` (number: power of ten of the relative difference); else empty."""
+
+
+class Sample(_Wire):
+    """Enough to find one request in one's own logs, and nothing of its content."""
+
+    time: float
+    """Seconds since the epoch."""
+    request_id: Annotated[str, Field(max_length=64)]
+    shadow_pod: str
+    reference_pod: str
+    shadow_status: int
+    reference_status: int
+    shadow_bytes: int
+    reference_bytes: int
+
+
+class Signature(_Wire):
+    """The set of places where a pair differed, and in how many pairs exactly these differed."""
+
+    places: tuple[Place, ...]
+    """Sorted, distinct; hinted places are left out."""
+    pairs: int
+    first_time: float
+    last_time: float
+    samples: tuple[Sample, ...] = ()
+    """The latest few."""
+
+
+class PlaceCount(_Wire):
+    """In how many pairs one place differed."""
+
+    place: Place
+    pairs: int
+
+
+class ControlCounts(_Wire):
+    """Triples: the same request to shadow, reference and control, all at once.
+
+    Answers the question how much the *same* version disagrees with itself.
+    """
+
+    triples: int = 0
+    reference: tuple[PlaceCount, ...] = ()
+    """Reference against control, per place."""
+    shadow: tuple[PlaceCount, ...] = ()
+    """Shadow against reference in these same triples, per place."""
+    overflow: int = 0
+    """Differing places that found no room in the bounded tables."""
+
+
+class PathCount(_Wire):
+    """How often a JSON path was there; only for paths that ever differed, and bounded."""
+
+    path: str
+    reference: int
+    """Reference answers with at least one value there (of this route's compared pairs)."""
+    shadow: int
+    leaves: int
+    """Leaf values compared at and below this path, both sides' larger count."""
+
+
+class Sketch(_Wire):
+    """A mergeable latency histogram (DDSketch, relative accuracy 1 %); durations in seconds."""
+
+    count: int = 0
+    total: float = 0.0
+    largest: float = 0.0
+    zero: int = 0
+    """Durations too small for a bin."""
+    bins: dict[int, int] = {}
+    """Key of the logarithmic mapping -> count."""
+
+
+class RouteCounts(_Wire):
+    """One route: pairs = matched + hinted_only + sum of signatures + overflow."""
+
+    method: str
+    template: str
+    """Declared or learned path template such as `/api/v1/neurons/{}`; never a value."""
+    pairs: int = 0
+    """Compared pairs: both sides answered and the pair proves something."""
+    matched: int = 0
+    """Pairs that differed nowhere."""
+    hinted_only: int = 0
+    """Pairs that differed at hinted places only."""
+    signatures: tuple[Signature, ...] = ()
+    overflow: int = 0
+    """Pairs whose signature found no room: counted as mismatch, never hidden."""
+    hinted: tuple[PlaceCount, ...] = ()
+    """Hinted places counted singly (of all pairs)."""
+    unproven: dict[str, int] = {}
+    """`401` -> pairs in which both sides answered with that status, so that nothing is proved."""
+    shadow_errors: int = 0
+    """Only the shadow failed (refused, reset, broken answer)."""
+    reference_errors: int = 0
+    both_errors: int = 0
+    shadow_timeouts: int = 0
+    """Only the shadow exceeded `comparison.timeoutSeconds`."""
+    reference_timeouts: int = 0
+    both_timeouts: int = 0
+    incomparable: dict[str, int] = {}
+    """Reason -> pairs that could not be compared (a body over the limit on both sides, for
+    example)."""
+    uniform: ControlCounts = ControlCounts()
+    """The uniform control sample."""
+    triggered: ControlCounts = ControlCounts()
+    """Extra controls asked because the pair differed; never mixed with the uniform sample."""
+    paths: tuple[PathCount, ...] = ()
+    leaves: int = 0
+    """All leaf values compared in `pairs`."""
+    shadow_latency: Sketch = Sketch()
+    reference_latency: Sketch = Sketch()
+
+    @property
+    def name(self) -> str:
+        """For people: `GET /api/v1/neurons/{}`."""
+        return f"{self.method} {self.template}"
+
+
+class ComparatorSnapshot(_Wire):
+    """Cumulative counts of one comparator process."""
+
+    schema_version: int = SNAPSHOT_SCHEMA
+    pod_uid: str
+    boot_id: str
+    """New with every start of the process."""
+    epoch: str
+    """The epoch that this process was started for."""
+    config_version: str
+    started_time: float
+    time: float
+    """When this snapshot was taken, seconds since the epoch."""
+    received: int
+    """Copies that arrived, whatever became of them."""
+    eligible: int
+    """Of these, the ones that the spec asks to compare (method, path, no upgrade or stream)."""
+    skipped: dict[str, int] = {}
+    """Reason -> copies that are not eligible (`Method`, `Excluded`, `Upgrade`, `EventStream`,
+    `GRPC`, `Loop`, ...)."""
+    shed: dict[str, int] = {}
+    """Reason -> eligible copies that were not compared (`Overload`, `RateLimit`, `DeadMan`,
+    `BodyTooLarge`, `NoShadow`, `NoReference`, ...)."""
+    in_flight: int = 0
+    credentials: dict[str, int] = {}
+    """Credential header name -> eligible copies that carried it while it is not forwarded."""
+    shadow_pods: int = 0
+    """Distinct shadow addresses in use now."""
+    reference_pods: int = 0
+    routes: tuple[RouteCounts, ...] = ()
+    """At most 200; further routes are counted under the template `{*}`."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The cursor: which process these counts belong to."""
+        return (self.pod_uid, self.boot_id)
+
+
+class Target(_Wire):
+    """Where clones of one role are found."""
+
+    host: str
+    """A headless Service name; its A records are the pods."""
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class PathRule(_Wire):
+    """A JSON path, in one route or in all."""
+
+    path: str
+    route: str | None = None
+    """`GET /api/v1/neurons/{}` or `/api/v1/neurons/{}` (all methods); None: every route."""
+
+
+class PathMatch(_Wire):
+    """Which request paths a mirror rule speaks of."""
+
+    value: str
+    prefix: bool = True
+
+
+class ComparatorConfig(_Wire):
+    """The comparator's whole configuration; re-read when the mounted file changes."""
+
+    version: str
+    """Hash of the content; comes back in the snapshot, so that the operator knows what is in
+    force."""
+    epoch: str
+    resource: str
+    """`namespace/name`, for logs."""
+    nonce: str
+    """Value of `MARKER_HEADER`, one per resource."""
+    shadow: Target
+    reference: Target | None
+    """None with `reference.mode: None`: the shadow is called alone, and only errors and
+    latencies are counted."""
+    control_percent: Annotated[int, Field(ge=0, le=100)] = 5
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    include: tuple[PathMatch, ...] = ()
+    """Empty: every path."""
+    exclude: tuple[PathMatch, ...] = ()
+    forward_headers: tuple[str, ...] = ()
+    timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    max_body_bytes: Annotated[int, Field(ge=0)] = 1 << 20
+    max_requests_per_second: int | None = None
+    """Per comparator pod."""
+    routes: tuple[str, ...] = ()
+    """Declared templates such as `/api/v1/signal/{id}`, first match wins; others are learned."""
+    hints: tuple[PathRule, ...] = ()
+    """Known noise and ignored paths: counted singly, left out of signatures."""
+    unordered: tuple[PathRule, ...] = ()
+    """Arrays that are compared as multisets."""
+    dead_man_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """Not scraped for so long, the comparator discards copies."""

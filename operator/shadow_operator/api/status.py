@@ -1,0 +1,484 @@
+"""The status of a ShadowDeployment: what the operator observed and concluded.
+
+Status never holds a value of a request or an answer. Every list and string is bounded. Ratios are
+strings (`"0.9997"`), because the API conventions allow no floats; sentences are ready to be read.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from shadow_operator.api.base import (
+    Column,
+    Count,
+    Cut,
+    DnsLabel,
+    RatioText,
+    Seconds,
+    Sentence,
+    StatusModel,
+    Text,
+    Time,
+    WholePercent,
+    keyed_by,
+)
+from shadow_operator.api.enums import (
+    CheckResult,
+    Decision,
+    GateName,
+    GateResult,
+    HealthState,
+    MirrorProvider,
+    Phase,
+    SoakState,
+)
+from shadow_operator.api.evidence import PlaceKind
+from shadow_operator.api.reasons import ConditionStatus, ConditionType
+
+Milliseconds = Annotated[str, Field(max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?$")]
+SignedPercent = Annotated[str, Field(max_length=16, pattern=r"^[+-]?[0-9]+(\.[0-9]+)?$")]
+ReasonWord = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+
+
+class Condition(StatusModel):
+    """One observation, as `metav1.Condition`."""
+
+    type: ConditionType
+    """What is observed."""
+
+    status: ConditionStatus
+    """Whether it holds: `True`, `False` or `Unknown`."""
+
+    observed_generation: Count | None = None
+    """Generation of the resource that was observed."""
+
+    last_transition_time: Time
+    """When the status last changed."""
+
+    reason: ReasonWord
+    """One word for programs."""
+
+    message: Annotated[str, Cut(288)] = ""
+    """A sentence for people."""
+
+
+class Check(StatusModel):
+    """A check before the start."""
+
+    name: Column
+    """What was checked."""
+
+    result: CheckResult
+    """`Passed`, `Failed` or `Unknown`."""
+
+    message: Sentence = ""
+    """What was found, and what to do."""
+
+
+class Summary(StatusModel):
+    """Columns of `kubectl get`, ready to be read."""
+
+    match: Column | None = None
+    """Match rate, always with the judged share: `99.97% (84% judged)`."""
+
+    soak: Column | None = None
+    """Soak elapsed and required: `6h/24h`."""
+
+    mirror: Column | None = None
+    """Sampling in force and asked for: `50%/100%`."""
+
+    blocked_by: Column | None = None
+    """First gate in the way of `ProceedToCanary`: `match-rate`, `soak 6h/24h`."""
+
+    p50: Column | None = None
+    """Median latency of the shadow against the reference's: `+1.2%`."""
+
+    p99: Column | None = None
+    """99th percentile of latency against the reference's: `+3.4%`."""
+
+    errors: Column | None = None
+    """Errors and timeouts of the shadow in excess of the reference's: `0.02%`."""
+
+    reason: Column | None = None
+    """Reason of the verdict, or of what keeps the machinery from being ready."""
+
+
+class Verdict(StatusModel):
+    """The answer. It names the images that it is about and lapses when one of them changes."""
+
+    decision: Decision
+    """`ProceedToCanary`, `ExtendShadow` or `Investigate`."""
+
+    reason: ReasonWord
+    """One word for programs."""
+
+    message: Text = ""
+    """The sentence with the numbers in it."""
+
+    decided_time: Time
+    """When the decision last changed."""
+
+    epoch: Column
+    """The epoch of evidence that it rests on."""
+
+    shadow_image_id: Annotated[str, Cut(160), Field(alias="shadowImageID")] = ""
+    """Image of the shadow that was tested, as the kubelet resolved it."""
+
+    production_image_id: Annotated[str, Cut(160), Field(alias="productionImageID")] = ""
+    """Image of production that it was compared with, as the kubelet resolved it."""
+
+
+class Needs(StatusModel):
+    """What a gate still needs to decide."""
+
+    pairs: Count | None = None
+    """Pairs that are missing."""
+
+    eta_seconds: Seconds | None = None
+    """Seconds that they take at the present rate."""
+
+
+class Gate(StatusModel):
+    """One criterion and how it stands."""
+
+    name: GateName
+    """Which gate."""
+
+    result: GateResult
+    """`Passed`, `Failed`, `Inconclusive`, `Error` or `NotApplicable`."""
+
+    observed: Column | None = None
+    """What was measured: `99.97%`."""
+
+    threshold: Column | None = None
+    """What it must be: `> 99.9%`."""
+
+    bound: Column | None = None
+    """The confidence bound that decides: `99.91%`."""
+
+    samples: Count | None = None
+    """How many pairs or readings it rests on."""
+
+    needs: Needs | None = None
+    """What it still needs to decide."""
+
+    window_seconds: Seconds | None = None
+    """Seconds of evidence that it rests on."""
+
+    source: Column | None = None
+    """Where the numbers come from: `comparator`, `envoy`, `prometheus`, `probe`."""
+
+    message: Sentence = ""
+    """The sentence with the numbers in it."""
+
+
+class TopDifference(StatusModel):
+    """A place where answers differ often; no value of any answer is in it."""
+
+    route: Annotated[str, Cut(128)]
+    """Route with its learned or declared template."""
+
+    path: Annotated[str, Cut(160)]
+    """Place in the answer, as `comparison.ignore[].path` takes it."""
+
+    kind: PlaceKind
+    """How it differs."""
+
+    count: Count
+    """Pairs that differ there."""
+
+    critical: bool = False
+    """Whether it is critical."""
+
+    excused_by: Annotated[str, Cut(128)] | None = None
+    """`noise`, or the rule and its reason; empty where it counts as a mismatch."""
+
+
+class ComparisonStatus(StatusModel):
+    """What was counted in this epoch."""
+
+    received: Count = 0
+    """Copies that reached the comparators."""
+
+    eligible: Count = 0
+    """Copies that were eligible."""
+
+    eligible_share: RatioText | None = None
+    """Eligible requests of all of production's."""
+
+    compared: Count = 0
+    """Pairs that were compared and prove something."""
+
+    matched: Count = 0
+    """Pairs without a difference, or with excused ones only."""
+
+    noise: Count = 0
+    """Pairs that differ only where the reference differs from itself."""
+
+    ignored: Count = 0
+    """Pairs that differ only where a rule ignores it."""
+
+    expected: Count = 0
+    """Pairs that differ only where it is expected."""
+
+    mismatched: Count = 0
+    """Pairs with a difference that counts."""
+
+    critical: Count = 0
+    """Pairs with a critical difference."""
+
+    unproven: Count = 0
+    """Pairs that prove nothing, for example both sides 401."""
+
+    judged_share: RatioText | None = None
+    """How much of the answers was really compared."""
+
+    shadow_errors: Count = 0
+    """Pairs where the shadow failed to answer or answered 5xx."""
+
+    timeouts: Count = 0
+    """Pairs where the shadow took longer than `comparison.timeoutSeconds`."""
+
+    match_rate: RatioText | None = None
+    """Matched pairs of compared ones."""
+
+    match_rate_lower_bound: RatioText | None = None
+    """One-sided 95 % lower confidence bound of the match rate."""
+
+    top_differences: Annotated[tuple[TopDifference, ...], Field(max_length=10)] = ()
+    """The most frequent differences, critical ones first."""
+
+
+class Quantiles(StatusModel):
+    """Latency in milliseconds."""
+
+    p50: Milliseconds
+    """Median."""
+
+    p99: Milliseconds
+    """99th percentile."""
+
+
+class Latency(StatusModel):
+    """Latency of this epoch."""
+
+    shadow: Quantiles | None = None
+    """Of the shadow, in milliseconds."""
+
+    reference: Quantiles | None = None
+    """Of the reference, in milliseconds."""
+
+    production: Quantiles | None = None
+    """Of production, in milliseconds."""
+
+    p50_difference_percent: SignedPercent | None = None
+    """Median of the shadow against the reference's: `"+1.2"`."""
+
+    p99_difference_percent: SignedPercent | None = None
+    """99th percentile of the shadow against the reference's."""
+
+
+class LayerHealth(StatusModel):
+    """What a layer of the shadow says about itself."""
+
+    name: Annotated[str, Field(max_length=32)]
+    """Name of the layer as in `spec.layers`."""
+
+    state: HealthState
+    """`Healthy`, `Unhealthy`, `Disabled` or `Unknown`."""
+
+    message: Annotated[str, Cut(80)] = ""
+    """Why."""
+
+    last_probe_time: Time | None = None
+    """When it was last asked."""
+
+
+class WorkloadHealth(StatusModel):
+    """A child that runs pods."""
+
+    name: DnsLabel
+    """Name of the Deployment."""
+
+    state: HealthState
+    """`Healthy`, `Unhealthy` or `Unknown`."""
+
+    ready: Count = 0
+    """Pods that are ready."""
+
+    desired: Count = 0
+    """Pods that should be."""
+
+    restarts: Count = 0
+    """Restarts of their containers."""
+
+    message: Annotated[str, Cut(80)] = ""
+    """Why it is not healthy."""
+
+
+class Health(StatusModel):
+    """Health of the new version and of what runs it."""
+
+    layers: Annotated[
+        tuple[LayerHealth, ...], Field(max_length=16, json_schema_extra=keyed_by("name"))
+    ] = ()
+    """One entry for each layer."""
+
+    workloads: Annotated[
+        tuple[WorkloadHealth, ...], Field(max_length=4, json_schema_extra=keyed_by("name"))
+    ] = ()
+    """One entry for each Deployment that the operator runs."""
+
+
+class Soak(StatusModel):
+    """The soak clock."""
+
+    required_seconds: Seconds
+    """Seconds that are asked for."""
+
+    elapsed_seconds: Seconds = 0
+    """Seconds that count."""
+
+    state: SoakState
+    """`NotStarted`, `Running`, `Stopped` or `Complete`."""
+
+    reason: Column | None = None
+    """Why it does not run."""
+
+    last_restart: Time | None = None
+    """When it last began at zero."""
+
+    last_restart_reason: Annotated[str, Field(max_length=128)] | None = None
+    """Why it last began at zero."""
+
+
+class MirrorStatus(StatusModel):
+    """The mirror."""
+
+    provider: MirrorProvider
+    """What copies the requests."""
+
+    requested_percent: WholePercent
+    """What spec asks for."""
+
+    effective_percent: WholePercent
+    """What is in force."""
+
+    coverage: RatioText | None = None
+    """Copies received of those expected; about 1 where all arrive."""
+
+    last_off_reason: Text | None = None
+    """Why mirroring last stopped."""
+
+
+class ResourcesStatus(StatusModel):
+    """What the clones ask for, and what is free."""
+
+    message: Sentence = ""
+    """The sentence with the numbers in it."""
+
+
+class LearningStatus(StatusModel):
+    """Progress of learning."""
+
+    message: Sentence = ""
+    """The sentence with the numbers in it."""
+
+
+class ReportRef(StatusModel):
+    """The ConfigMap in this namespace that keeps the final report."""
+
+    name: DnsLabel
+    """Its name."""
+
+
+class Status(StatusModel):
+    """What the operator observed and concluded."""
+
+    observed_generation: Count | None = None
+    """Generation of the resource that the last complete reconcile saw."""
+
+    phase: Phase | None = None
+    """Where the machinery is."""
+
+    message: Text | None = None
+    """What goes on, in one sentence."""
+
+    next_step: Text | None = None
+    """What a person can do next: one command."""
+
+    conditions: Annotated[
+        tuple[Condition, ...], Field(max_length=16, json_schema_extra=keyed_by("type"))
+    ] = ()
+    """Observations, one of each type."""
+
+    preflight: Annotated[
+        tuple[Check, ...], Field(max_length=8, json_schema_extra=keyed_by("name"))
+    ] = ()
+    """Checks before the start."""
+
+    summary: Summary | None = None
+    """Columns of `kubectl get`."""
+
+    verdict: Verdict | None = None
+    """The answer; absent until the first pair."""
+
+    gates: Annotated[
+        tuple[Gate, ...], Field(max_length=32, json_schema_extra=keyed_by("name"))
+    ] = ()
+    """Criteria in the order in which they are judged."""
+
+    comparison: ComparisonStatus | None = None
+    """What was counted."""
+
+    latency: Latency | None = None
+    """Latency."""
+
+    health: Health | None = None
+    """Health."""
+
+    soak: Soak | None = None
+    """The soak clock."""
+
+    mirror: MirrorStatus | None = None
+    """The mirror."""
+
+    resources: ResourcesStatus | None = None
+    """What the clones ask for."""
+
+    learning: LearningStatus | None = None
+    """Progress of learning."""
+
+    last_measurement_time: Time | None = None
+    """When the comparators were last read."""
+
+    paused_time: Time | None = None
+    """Since when mirroring is paused."""
+
+    report_ref: ReportRef | None = None
+    """Where the final report is kept."""
+
+    def condition(self, condition_type: ConditionType) -> Condition | None:
+        """Give the condition of this type, or None where status has none."""
+        return next((c for c in self.conditions if c.type == condition_type), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the status as the API server takes it: camelCase, JSON types, nothing empty.
+
+        It is validated once more, because `model_copy(update=...)` neither checks nor cuts.
+        """
+        checked = Status.model_validate(self.model_dump())
+        return checked.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "Status":
+        """Read a stored status; fields that this version cannot read count as absent.
+
+        Status is recomputed anyway, so an unreadable field must not stop the operator.
+        """
+        try:
+            return cls.model_validate(stored)
+        except ValidationError as error:
+            unreadable = {problem["loc"][0] for problem in error.errors()}
+            return cls.model_validate({k: v for k, v in stored.items() if k not in unreadable})
