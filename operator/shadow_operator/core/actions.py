@@ -1,0 +1,45 @@
+"""What `plan` decides: everything that a reconcile will do, and nothing that it has done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shadow_operator.api.reasons import EventReason
+from shadow_operator.core.snapshot import Manifest, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A transition, for `kubectl describe` and `kubectl events`."""
+
+    reason: EventReason
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Exactly the object that was read, by uid: one that was made anew meanwhile is spared."""
+
+    ref: ObjectRef
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Carried out in the order of the fields; status comes last and says what was observed."""
+
+    finalizer: bool | None = None
+    """True: it must be there before anything else; False: all is down, take it off; None: as is."""
+    percent: Mapping[str, int] = field(default_factory=dict)
+    """Envoy pod name -> mirror percentage to tell it."""
+    apply: tuple[Manifest, ...] = ()
+    """Children that are missing or differ, in order."""
+    delete: tuple[Deletion, ...] = ()
+    evidence: Manifest | None = None
+    """The evidence ConfigMap, to be written under its `resourceVersion`; None: unchanged."""
+    status: Mapping[str, Any] | None = None
+    """The whole status; None: unchanged."""
+    events: tuple[Event, ...] = ()
+    requeue_after: float = 30.0
+    """Seconds until the next look, if no event comes before."""

@@ -1,0 +1,580 @@
+"""Compare two answers: where do they differ, and in which way. No value comes out of it.
+
+`compare` is deterministic and does a bounded amount of work; the only thing it changes is the
+route's `Shape`, which counts what was there.
+"""
+
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from shadow_operator.api.evidence import PathRule, PlaceKind
+from shadow_operator.core.fold import identifier_family, number_is_time, text_is_time
+from shadow_operator.core.shape import BOTH, REFERENCE, SHADOW, Node, Shape
+
+MAX_DEPTH: Final = 64
+MAX_LEAVES: Final = 20_000
+"""Values compared in one pair; a larger answer that differs is incomparable."""
+
+Difference: TypeAlias = tuple[Node, PlaceKind, str]
+"""A differing place: where, how, and the detail from the closed vocabulary."""
+
+
+class IncomparableError(Exception):
+    """A pair that can't be compared; the text is a reason in CamelCase."""
+
+
+class HeaderRule(StrEnum):
+    """What of a header is compared."""
+
+    NOTHING = "nothing"
+    PRESENCE = "presence"
+    NAMES = "names"
+    VALUE = "value"
+
+
+HEADER_RULES: Final[dict[str, HeaderRule]] = {
+    # About this connection or this moment, not about the answer.
+    "connection": HeaderRule.NOTHING,
+    "keep-alive": HeaderRule.NOTHING,
+    "proxy-connection": HeaderRule.NOTHING,
+    "transfer-encoding": HeaderRule.NOTHING,
+    "te": HeaderRule.NOTHING,
+    "trailer": HeaderRule.NOTHING,
+    "upgrade": HeaderRule.NOTHING,
+    "alt-svc": HeaderRule.NOTHING,
+    "date": HeaderRule.NOTHING,
+    "age": HeaderRule.NOTHING,
+    "server-timing": HeaderRule.NOTHING,
+    # Follows from the body, which is compared itself.
+    "content-length": HeaderRule.NOTHING,
+    "etag": HeaderRule.PRESENCE,
+    "content-md5": HeaderRule.PRESENCE,
+    "digest": HeaderRule.PRESENCE,
+    "repr-digest": HeaderRule.PRESENCE,
+    # Every call has a trace context of its own.
+    "traceparent": HeaderRule.NOTHING,
+    "tracestate": HeaderRule.NOTHING,
+    "traceresponse": HeaderRule.NOTHING,
+    "b3": HeaderRule.NOTHING,
+    "x-b3-traceid": HeaderRule.NOTHING,
+    "x-b3-spanid": HeaderRule.NOTHING,
+    "x-b3-parentspanid": HeaderRule.NOTHING,
+    "x-amzn-trace-id": HeaderRule.NOTHING,
+    "x-cloud-trace-context": HeaderRule.NOTHING,
+    "uber-trace-id": HeaderRule.NOTHING,
+    # Sessions are random; which cookies are set is behaviour.
+    "set-cookie": HeaderRule.NAMES,
+}
+"""All other headers are compared by value. A value that merely changes from answer to answer is
+noise, and the control shows it."""
+
+_IGNORED: Final = frozenset(
+    name for name, rule in HEADER_RULES.items() if rule is HeaderRule.NOTHING
+)
+
+_UNSET: Final = object()
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a clone answered."""
+
+    status: int
+    headers: dict[str, str]
+    """Lower-case names; of a repeated header the values joined by `, ` (RFC 9110, section 5.3),
+    of `set-cookie` by a new line."""
+    body: bytes = b""
+    size: int = 0
+    """Bytes of the body as sent, also of what was not kept."""
+    cut: str = ""
+    """Reason why the body is not whole (`BodyTooLarge`, `EventStream`, ...); else empty."""
+    _content: object = field(default=_UNSET, repr=False)
+
+    @property
+    def content(self) -> object:
+        """The decoded body: `Text` for what is not JSON; decoded once."""
+        if self._content is _UNSET:
+            self._content = _decode(self)
+        return self._content
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A body that is not JSON."""
+
+    data: bytes
+
+
+def _decode(answer: Answer) -> object:
+    body = answer.body
+    encoding = answer.headers.get("content-encoding", "")
+    if encoding and body:
+        body = decompress(body, encoding)
+    kind = answer.headers.get("content-type", "")
+    if body and ("json" in kind or body.lstrip()[:1] in {b"{", b"["}):
+        try:
+            return _load(body)
+        except (ValueError, RecursionError):
+            return Text(body)
+    return Text(body)
+
+
+_DIGITS: Final = bytes(48 if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
+_LONG_INTEGER: Final = b"0" * 20
+
+
+def _load(body: bytes) -> object:
+    """Parse JSON; integers that do not fit 64 bits stay exact (orjson would round them)."""
+    if _LONG_INTEGER in body.translate(_DIGITS):  # ten times faster than an expression
+        return json.loads(body, parse_constant=_refuse)
+    return orjson.loads(body)
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(name)
+
+
+MAX_DECODED: Final = 16 << 20
+"""Bytes that a compressed body may grow to; beyond, it is incomparable."""
+
+
+def decompress(body: bytes, encoding: str) -> bytes:
+    """Undo gzip or deflate; bounded.
+
+    Raises:
+        IncomparableError: another encoding, a broken one, or too large.
+    """
+    for name in reversed([part.strip().lower() for part in encoding.split(",")]):
+        if name in {"", "identity"}:
+            continue
+        if name not in {"gzip", "x-gzip", "deflate"}:
+            raise IncomparableError("ContentEncoding")
+        body = _inflate(body)
+    return body
+
+
+def _inflate(body: bytes) -> bytes:
+    for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # gzip or zlib by header; raw deflate
+        inflater = zlib.decompressobj(window)
+        try:
+            data = inflater.decompress(body, MAX_DECODED)
+        except zlib.error:
+            continue
+        if inflater.unconsumed_tail:
+            raise IncomparableError("BodyTooLarge")
+        return data
+    raise IncomparableError("ContentEncoding")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where two answers differ."""
+
+    places: frozenset[Difference]
+    leaves: int
+    """Values compared, both sides' larger count."""
+
+
+def rule_matcher(rules: Iterable[PathRule], route: str, method: str) -> Callable[[str], bool]:
+    """Return a test whether a place's path is named by one of the rules for this route.
+
+    Paths are matched exactly as they are shown; `*` stands for every place, and as a route for
+    every route.
+    """
+    names = {None, "*", route, f"{method} {route}"}
+    paths = {rule.path for rule in rules if rule.route in names}
+    return (lambda _: True) if "*" in paths else paths.__contains__
+
+
+def compare(
+    shape: Shape,
+    reference: Answer,
+    shadow: Answer,
+    *,
+    unordered: Callable[[str], bool] | None = None,
+    count: bool = True,
+) -> Comparison:
+    """Compare two answers of one route; `count` adds to the shape what was there.
+
+    Raises:
+        IncomparableError: bodies that were cut, can't be decoded, or are too deep or too large.
+    """
+    walk = _Walk(shape, unordered, count=count)
+    if count:
+        shape.status.reference += 1
+        shape.status.shadow += 1
+    if reference.status != shadow.status:
+        walk.add(shape.status, PlaceKind.STATUS, f"{reference.status}>{shadow.status}")
+    walk.headers(reference.headers, shadow.headers)
+    walk.bodies(reference, shadow)
+    return Comparison(frozenset(walk.places), walk.leaves)
+
+
+class _Walk:
+    """One comparison in progress."""
+
+    __slots__ = ("count", "leaves", "pair", "places", "shape", "unordered")
+
+    def __init__(
+        self, shape: Shape, unordered: Callable[[str], bool] | None, *, count: bool
+    ) -> None:
+        self.shape = shape
+        self.unordered = unordered
+        self.count = count
+        self.places: set[Difference] = set()
+        self.leaves = 0
+        if count:
+            shape.pairs += 1
+        self.pair = shape.pairs
+
+    def add(self, node: Node, kind: PlaceKind, detail: str = "") -> None:
+        self.places.add((node, kind, detail))
+
+    # -- headers
+
+    def headers(self, reference: dict[str, str], shadow: dict[str, str]) -> None:
+        for name, value in reference.items():
+            if name in _IGNORED:
+                continue
+            node = self.shape.headers.get(name) or self.shape.header(name)
+            if self.count:
+                node.reference += 1
+            other = shadow.get(name)
+            if other is None:
+                self.add(node, PlaceKind.MISSING)
+            elif other != value:
+                self._header(node, name, value, other)
+        for name in shadow:
+            if name in _IGNORED:
+                continue
+            node = self.shape.headers.get(name) or self.shape.header(name)
+            if self.count:
+                node.shadow += 1
+            if name not in reference:
+                self.add(node, PlaceKind.EXTRA)
+
+    def _header(self, node: Node, name: str, value: str, other: str) -> None:
+        rule = HEADER_RULES.get(name, HeaderRule.VALUE)
+        if rule is HeaderRule.NAMES and _cookie_names(value) != _cookie_names(other):
+            self.add(node, PlaceKind.HEADER)
+        elif rule is HeaderRule.VALUE and _media(value) != _media(other):
+            kind = _text_kind(value, other)
+            self.add(node, PlaceKind.HEADER if kind is PlaceKind.TEXT else kind)
+
+    # -- bodies
+
+    def bodies(self, reference: Answer, shadow: Answer) -> None:
+        cut = reference.cut or shadow.cut
+        body = self.shape.body
+        if cut:
+            if reference.cut and shadow.cut:
+                raise IncomparableError(cut)
+            self.add(body, PlaceKind.LENGTH)
+            return
+        same = reference.body == shadow.body and reference.headers.get(
+            "content-encoding"
+        ) == shadow.headers.get("content-encoding")
+        if same and not self.count:
+            self.leaves = 1
+            return
+        self._contents(body, reference, shadow, same=same)
+
+    def _contents(self, body: Node, reference: Answer, shadow: Answer, *, same: bool) -> None:
+        try:
+            left = reference.content
+            right = left if same else shadow.content
+        except IncomparableError:
+            if not same:
+                raise
+            self.leaves = 1
+            return
+        if isinstance(left, Text) or isinstance(right, Text):
+            self._texts(body, left, right)
+        elif same or _equal(left, right):
+            self._same(body, left, 0)
+        else:
+            try:
+                self._both(body, left, right, 0)
+            except RecursionError:  # `==` on the branch that is too deep to walk
+                raise IncomparableError("TooDeep") from None
+
+    def _texts(self, body: Node, left: object, right: object) -> None:
+        self.leaves = 1
+        names = _content_name(left), _content_name(right)
+        if self.count:
+            sides = (names[0] != "empty") * REFERENCE + (names[1] != "empty") * SHADOW
+            body.see(self.pair, sides)
+            body.leaves += 1
+        if left == right:
+            return
+        if names[0] == names[1]:
+            self.add(body, PlaceKind.TEXT)
+        elif names[0] == "empty":
+            self.add(body, PlaceKind.EXTRA)
+        elif names[1] == "empty":
+            self.add(body, PlaceKind.MISSING)
+        else:
+            self.add(body, PlaceKind.TYPE, f"{names[0]}>{names[1]}")
+
+    # The three walks below run for every value of every answer: leaves are counted where they
+    # are met, without a call.
+
+    def _same(self, node: Node, value: Any, depth: int) -> None:
+        """Count what is there where both sides are equal; past the bounds it just stops."""
+        if not self.count or self.leaves >= MAX_LEAVES:
+            return
+        pair = self.pair
+        node.see(pair, BOTH)
+        kind = type(value)
+        if not value or depth >= MAX_DEPTH or (kind is not dict and kind is not list):
+            self.leaves += 1
+            node.leaves += 1
+        elif kind is list:
+            child = node.item()
+            for item in value:
+                self._same(child, item, depth + 1)
+        else:
+            children = node.children
+            for key, item in value.items():
+                child = children.get(key) or node.key(key, len(value))
+                if type(item) in _SCALARS:
+                    self.leaves += 1
+                    child.leaves += 1
+                    if child.last != pair:
+                        child.last = pair
+                        child.sides = BOTH
+                        child.reference += 1
+                        child.shadow += 1
+                    elif child.sides != BOTH:
+                        child.see(pair, BOTH)
+                else:
+                    self._same(child, item, depth + 1)
+
+    def _one(self, node: Node, value: Any, depth: int, side: int) -> None:
+        """Count what only one side has."""
+        if depth > MAX_DEPTH:
+            raise IncomparableError("TooDeep")
+        if self.count:
+            node.see(self.pair, side)
+        if isinstance(value, dict) and value:
+            for key, item in value.items():
+                self._one(node.key(key, len(value)), item, depth + 1, side)
+        elif isinstance(value, list) and value:
+            for item in value:
+                self._one(node.item(), item, depth + 1, side)
+        else:
+            self._leaf(node)
+
+    def _leaf(self, node: Node) -> None:
+        self.leaves += 1
+        if self.leaves > MAX_LEAVES:
+            raise IncomparableError("TooLarge")
+        if self.count:
+            node.leaves += 1
+
+    def _both(self, node: Node, left: Any, right: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise IncomparableError("TooDeep")
+        if self.count:
+            node.see(self.pair, BOTH)
+        kind = type(left)
+        if kind is dict and type(right) is dict:
+            self._objects(node, left, right, depth)
+        elif kind is list and type(right) is list:
+            self._arrays(node, left, right, depth)
+        else:
+            self._leaf(node)
+            if left != right or kind is not type(right):
+                self._differ(node, left, right)
+
+    def _differ(self, node: Node, left: Any, right: Any) -> None:
+        """Add a place whose values are not the same; numbers may still be equal."""
+        names = _type_name(left), _type_name(right)
+        if names[0] != names[1]:
+            self.add(node, PlaceKind.TYPE, f"{names[0]}>{names[1]}")
+        elif left != right:
+            self.add(node, *_leaf_kind(names[0], left, right))
+
+    def _objects(self, node: Node, left: dict[str, Any], right: dict[str, Any], depth: int) -> None:
+        if (not left and not right) or self.leaves > MAX_LEAVES:
+            self._leaf(node)
+        children, count, pair = node.children, self.count, self.pair
+        for key, value in left.items():
+            child = children.get(key) or node.key(key, len(left))
+            if key not in right:
+                self.add(child, PlaceKind.MISSING)
+                self._one(child, value, depth + 1, REFERENCE)
+                continue
+            other = right[key]
+            if value == other and type(value) is type(other) and type(value) in _SCALARS:
+                self.leaves += 1
+                if count:
+                    child.leaves += 1
+                    if child.last != pair or child.sides != BOTH:
+                        child.see(pair, BOTH)
+            else:
+                self._both(child, value, other, depth + 1)
+        for key in right.keys() - left.keys():
+            child = node.key(key, len(right))
+            self.add(child, PlaceKind.EXTRA)
+            self._one(child, right[key], depth + 1, SHADOW)
+
+    def _arrays(self, node: Node, left: list[Any], right: list[Any], depth: int) -> None:
+        if len(left) != len(right):
+            self.add(node, PlaceKind.LENGTH)
+        if not left and not right:
+            self._leaf(node)
+            return
+        if _equal(left, right):
+            child = node.item()
+            for item in left:
+                self._same(child, item, depth + 1)
+            return
+        left, right = self._in_order(node, left, right)
+        child = node.item()
+        shared = min(len(left), len(right))
+        for one, other in zip(left[:shared], right[:shared], strict=True):
+            self._both(child, one, other, depth + 1)
+        for item in left[shared:]:
+            self._one(child, item, depth + 1, REFERENCE)
+        for item in right[shared:]:
+            self._one(child, item, depth + 1, SHADOW)
+
+    def _in_order(
+        self, node: Node, left: list[Any], right: list[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Bring arrays into one order where order does not matter or is all that differs."""
+        if self.unordered is not None and self.unordered(node.path):
+            return _aligned(left, right)
+        if len(left) == len(right) and _canonical(left) == _canonical(right):
+            # The same items in another order: one place, not one per item.
+            if left != right:
+                self.add(node, PlaceKind.ORDER)
+            return _aligned(left, right)
+        return left, right
+
+
+def _equal(left: object, right: object) -> bool:
+    """Compare whole documents at the speed of C where that is exact.
+
+    `==` takes true for 1, so documents that are equal by it are compared once more as text.
+    """
+    try:
+        return left == right and _sorted_dump(left) == _sorted_dump(right)
+    except (RecursionError, TypeError):
+        return False
+
+
+def _sorted_dump(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _dump(value: object) -> bytes:
+    """Canonical text of a JSON value; integers beyond 64 bits included."""
+    try:
+        return _sorted_dump(value)
+    except TypeError:
+        return json.dumps(value, sort_keys=True).encode()
+    except RecursionError:
+        raise IncomparableError("TooDeep") from None
+
+
+def _canonical(items: list[Any]) -> list[bytes]:
+    return sorted(_dump(item) for item in items)
+
+
+def _aligned(left: list[Any], right: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Bring two multisets into one order: equal items first, the rest by their text."""
+    keyed = [sorted(((_dump(item), item) for item in side), key=_first) for side in (left, right)]
+    common: list[Any] = []
+    rest: list[list[Any]] = [[], []]
+    one, other = 0, 0
+    while one < len(keyed[0]) and other < len(keyed[1]):
+        (text, item), (text2, item2) = keyed[0][one], keyed[1][other]
+        if text == text2:
+            common.append(item)
+            one, other = one + 1, other + 1
+        elif text < text2:
+            rest[0].append(item)
+            one += 1
+        else:
+            rest[1].append(item2)
+            other += 1
+    rest[0].extend(item for _, item in keyed[0][one:])
+    rest[1].extend(item for _, item in keyed[1][other:])
+    return common + rest[0], common + rest[1]
+
+
+def _first(pair: tuple[bytes, Any]) -> bytes:
+    return pair[0]
+
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+_TYPE_NAMES: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
+
+
+def _type_name(value: object) -> str:
+    return _TYPE_NAMES[type(value)]
+
+
+def _content_name(content: object) -> str:
+    if not isinstance(content, Text):
+        return "json"
+    return "text" if content.data else "empty"
+
+
+def _leaf_kind(name: str, left: Any, right: Any) -> tuple[PlaceKind, str]:
+    if name == "boolean":
+        return PlaceKind.BOOLEAN, ""
+    if name == "number":
+        if number_is_time(left) and number_is_time(right):
+            return PlaceKind.TIMESTAMP, ""
+        return PlaceKind.NUMBER, magnitude(left, right)
+    return _text_kind(left, right), ""
+
+
+def _text_kind(left: str, right: str) -> PlaceKind:
+    if text_is_time(left) and text_is_time(right):
+        return PlaceKind.TIMESTAMP
+    family = identifier_family(left)
+    if family is not None and family == identifier_family(right):
+        return PlaceKind.IDENTIFIER
+    return PlaceKind.TEXT
+
+
+def magnitude(left: float, right: float) -> str:
+    """Return the power of ten of the relative difference: `1e-3` for 1,000 against 1,002.
+
+    The difference is relative to the larger amount; between `1e-17` (and below) and `1e0`.
+    """
+    try:
+        relative = abs(left - right) / max(abs(left), abs(right))
+        power = math.floor(math.log10(relative)) if relative > 0 else -17
+    except (OverflowError, ValueError):  # integers beyond the range of a float
+        power = 0
+    return f"1e{max(-17, min(0, power))}"
+
+
+def _media(value: str) -> str:
+    """Blanks and letter case around parameters carry no meaning (`text/html; charset=UTF-8`)."""
+    return value if ";" not in value else value.replace("; ", ";").lower()
+
+
+def _cookie_names(value: str) -> set[str]:
+    return {cookie.split("=", 1)[0].strip() for cookie in value.split("\n")}

@@ -1,0 +1,42 @@
+"""Which epoch the evidence of now belongs to (design: evidence belongs to images and templates)."""
+
+from collections.abc import Iterable
+
+from shadow_operator.api.spec import Spec
+from shadow_operator.core.objects import fingerprint
+from shadow_operator.core.progress import Progress
+from shadow_operator.core.snapshot import Manifest, Pod
+
+
+def wanted_epoch(spec: Spec, production: Manifest, progress: Progress) -> str:
+    """Name the epoch that spec and production's template ask for.
+
+    Same hash, same epoch, also after a restart of the operator. The number behind it counts image
+    ids that moved under an unchanged tag, which no template shows.
+    """
+    key = fingerprint(
+        {
+            "shadow": spec.shadow.model_dump(mode="json"),
+            "clones": spec.clones.model_dump(mode="json", exclude={"isolation"}),
+            "reference": spec.reference.mode,
+            "layers": sorted(spec.layers),
+            "preset": spec.preset,
+            "learning": spec.learning,
+            "restartedAt": spec.restarted_at,
+            "production": production["spec"]["template"]["spec"],
+        }
+    )
+    current, _, number = progress.epoch.partition("-")
+    return f"{key}-{number or 1}" if current == key else f"{key}-1"
+
+
+def next_epoch(epoch: str) -> str:
+    """Name the epoch that follows when an image moved under its tag."""
+    key, _, number = epoch.partition("-")
+    return f"{key}-{int(number) + 1}"
+
+
+def image_of(pods: Iterable[Pod], role: str) -> str:
+    """Give the one image id that all ready pods of a role run; empty while they disagree."""
+    images = {pod.image_id for pod in pods if pod.role == role and pod.ready and pod.image_id}
+    return images.pop() if len(images) == 1 else ""

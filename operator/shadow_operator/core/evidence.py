@@ -1,0 +1,171 @@
+"""The evidence ConfigMap of a resource: ledger and progress, read and written together."""
+
+from dataclasses import dataclass
+
+from shadow_operator.api.evidence import PathRule
+from shadow_operator.api.names import GROUP, Role
+from shadow_operator.core import collect, judgement, ledger, objects, rules
+from shadow_operator.core.judgement import Judgement, Subject
+from shadow_operator.core.ledger import Ledger, UnreadableLedger
+from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
+from shadow_operator.core.progress import Progress
+from shadow_operator.core.situation import Situation
+from shadow_operator.core.snapshot import Manifest, ObjectRef
+
+LABEL_EVIDENCE = f"{GROUP}/evidence"
+"""On the ConfigMap: the resource's name. Not the label of children: it changes in every interval,
+and nobody should be woken by that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known after this look."""
+
+    progress: Progress
+    judgement: Judgement | None
+    """None before there is any evidence."""
+    manifest: Manifest | None
+    """To be written; None where nothing changed."""
+    problem: str = ""
+    """What is wrong with the stored evidence, as a sentence."""
+    last_measurement: float | None = None
+    """When comparators were last read, in seconds since the epoch."""
+
+
+def reference(name: str) -> ObjectRef:
+    """Give the ConfigMap that holds ledger and progress."""
+    return ObjectRef("v1", "ConfigMap", f"{name}-evidence")
+
+
+def problem(situation: Situation) -> str:
+    """Say what is wrong with the stored evidence, as a sentence; empty where nothing is."""
+    return _stored(situation)[1]
+
+
+def hints(situation: Situation) -> tuple[PathRule, ...]:
+    """Give the places that comparators should count singly, by the evidence of now."""
+    stored, _ = _stored(situation)
+    if stored is None or stored.epoch != situation.epoch:
+        return rules.path_rules(situation.spec.comparison.ignore)
+    return judgement.hints(situation.spec, stored)
+
+
+def advance(situation: Situation, progress: Progress, *, percent: int, switched: bool) -> Record:
+    """Take over what was read, move the clock, judge; once in an interval, and on every switch.
+
+    `switched`: an Envoy gets another percentage, so what it counted so far belongs to the old one.
+    """
+    stored, sentence = _stored(situation)
+    if sentence or (situation.held and stored is None):  # nothing to go on with, or to overwrite
+        return Record(situation.progress, None, None, sentence)
+    current = _current(situation, stored)
+    due = current is not None and (switched or _is_due(situation, current, progress))
+    judged = None
+    if current is not None:
+        current = _advanced(situation, current, percent=percent) if due else current
+        judged = judgement.judge(
+            situation.spec, current, _subject(situation, progress), now=situation.now
+        )
+    if current is not None and judged is not None and due:
+        current = judgement.settle(situation.spec, current, judged, now=situation.now)
+        progress = progress.model_copy(
+            update={
+                "clone_restarts": _restarts(situation),
+                "finished": progress.finished or judged.final,
+            }
+        )
+    changed = current is not stored or progress != situation.progress
+    manifest = _manifest(situation, current, progress) if changed else None
+    last = current.last_measurement if current else None
+    return Record(progress, judged, manifest, last_measurement=last)
+
+
+def _subject(situation: Situation, progress: Progress) -> Subject:
+    return Subject(
+        situation.name,
+        situation.resource.namespace,
+        shadow_image=progress.shadow_image,
+        production_image=progress.production_image,
+    )
+
+
+def _stored(situation: Situation) -> tuple[Ledger | None, str]:
+    try:
+        return ledger.decode((situation.stored or {}).get("data") or {}), ""
+    except UnreadableLedger as error:
+        return None, str(error)
+
+
+def _current(situation: Situation, stored: Ledger | None) -> Ledger | None:
+    if not situation.wants_clones or (stored is not None and stored.epoch == situation.epoch):
+        return stored
+    return ledger.begin(
+        situation.epoch,
+        now=situation.now,
+        interval=situation.snapshot.settings.interval_seconds,
+        previous=stored,
+    )
+
+
+def _is_due(situation: Situation, current: Ledger, progress: Progress) -> bool:
+    if not situation.wants_clones:
+        return progress.mirroring != situation.progress.mirroring
+    interval = situation.snapshot.settings.interval_seconds
+    waited = current.advanced is None or situation.now - current.advanced >= 0.9 * interval
+    return waited or progress.mirroring != situation.progress.mirroring
+
+
+def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
+    mirroring = percent > 0
+    clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
+    return collect.advance(
+        current,
+        situation.snapshot.comparators,
+        situation.snapshot.mirrors,
+        now=situation.now,
+        mirroring=mirroring,
+        healthy=all(workload.usable for workload in clones),
+        interval=situation.snapshot.settings.interval_seconds,
+        layers=situation.snapshot.layers,
+        crash=_crash(situation),
+        standstill="" if mirroring else _standstill(situation),
+    )
+
+
+def _standstill(situation: Situation) -> str:
+    if situation.stop is not None:
+        return "Stopped"
+    if situation.spec.suspend:
+        return "Suspended"
+    return "Deploying" if situation.wants_copies else "NotMirroring"
+
+
+def _restarts(situation: Situation) -> int:
+    return sum(pod.restarts for pod in situation.of_role(Role.SHADOW))
+
+
+def _crash(situation: Situation) -> str:
+    """Say how the shadow crashed since the last look; a pod that was replaced is no crash."""
+    same = situation.progress.epoch == situation.epoch
+    if not same or _restarts(situation) <= situation.progress.clone_restarts:
+        return ""
+    pod = max(situation.of_role(Role.SHADOW), key=lambda pod: pod.restarts)
+    return f"pod {pod.name} of the shadow restarted ({pod.last_termination or 'unknown'})"
+
+
+def _manifest(situation: Situation, current: Ledger | None, progress: Progress) -> Manifest:
+    live = situation.stored
+    version = {"resourceVersion": live["metadata"]["resourceVersion"]} if live else {}
+    name = reference(situation.name).name
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "namespace": situation.resource.namespace,
+            "labels": {LABEL_EVIDENCE: situation.name, LABEL_MANAGED_BY: MANAGED_BY},
+            "ownerReferences": [objects.owner_reference(situation.resource)],
+            **version,
+        },
+        "data": {**(ledger.encode(current) if current else {}), **progress.stored()},
+    }

@@ -1,0 +1,322 @@
+"""Judgement in three steps: `advance` the ledger, `judge` it, `settle` what was decided.
+
+All three are pure; the same ledger and the same rules always give the same judgement.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from shadow_operator.api.enums import GateMode, GateName, GateResult, SoakState
+from shadow_operator.api.evidence import PathRule
+from shadow_operator.api.spec import Spec
+from shadow_operator.api.status import (
+    ComparisonStatus,
+    Gate,
+    Soak,
+    TopDifference,
+    Verdict,
+)
+from shadow_operator.core import soak as clock
+from shadow_operator.core.case import Case, Outcome, looked_at
+from shadow_operator.core.collect import advance
+from shadow_operator.core.gates import RULED, gates
+from shadow_operator.core.ledger import (
+    Decided,
+    Ledger,
+    Look,
+    UnreadableLedger,
+    begin,
+    decode,
+    encode,
+)
+from shadow_operator.core.rates import LEVEL, RATES, first_look
+from shadow_operator.core.rules import path_rules, rules_version
+from shadow_operator.core.statistics import lower_bound
+from shadow_operator.core.tally import NOISE, Difference, Tally, tally
+from shadow_operator.core.verdict import Choice, Subject, decide
+from shadow_operator.core.wording import percent, progress, ratio_text
+
+__all__ = [
+    "Judgement",
+    "Ledger",
+    "Subject",
+    "UnreadableLedger",
+    "advance",
+    "begin",
+    "decode",
+    "encode",
+    "hints",
+    "judge",
+    "settle",
+]
+
+TOP_DIFFERENCES: Final = 10
+LARGEST_HINTS: Final = 256
+"""Hints that the comparators get at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the ledger says under the rules of now, in the words of status."""
+
+    gates: tuple[Gate, ...]
+    verdict: Verdict | None
+    """None until something was sent to the shadow."""
+    comparison: ComparisonStatus
+    soak: Soak
+    coverage: str | None
+    """Ratio text for `status.mirror.coverage`."""
+    next_step: str
+    """One command; empty while there is no verdict."""
+    blocked_by: str
+    """Column: first gate in the way, or `soak 6h/24h`; empty where nothing is."""
+    match_column: str | None
+    """`99.97% (84% judged)`."""
+    soak_column: str
+    """`6h/24h`."""
+    errors_column: str | None
+    """Errors and timeouts in excess of the reference's."""
+    final: bool
+    """`afterVerdict` applies: proceed, failed after the whole soak, or out of time."""
+    soak_complete: bool
+    untested: tuple[str, ...]
+    """Routes with too few pairs to be judged."""
+    look: Look | None
+    """The last look at rates, the one of now included."""
+    rules: str
+    """Version of the rules that were applied."""
+
+    @property
+    def failed(self) -> tuple[Gate, ...]:
+        """Gates that failed, required or not."""
+        return tuple(gate for gate in self.gates if gate.result is GateResult.FAILED)
+
+
+def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgement:
+    """Judge the evidence. `now` (seconds since the epoch) only dates a changed decision."""
+    rules = rules_version(spec.comparison)
+    ledger = _re_judged(ledger, rules)
+    counted = tally(spec, ledger.counts, interval=ledger.interval)
+    soaked = ledger.soak.counted >= spec.soak_seconds
+    case = Case(
+        spec=spec,
+        ledger=ledger,
+        tally=counted,
+        soaked=soaked,
+        look=ledger.look if ledger.look and ledger.look.rules == rules else None,
+        due=_due_look(spec, ledger, counted, rules) if soaked else None,
+    )
+    outcomes = gates(case)
+    before = ledger.decided if ledger.decided and ledger.decided.rules == rules else None
+    choice = decide(case, outcomes, before, subject)
+    return Judgement(
+        gates=tuple(outcome.gate for outcome in outcomes),
+        verdict=_verdict(choice, ledger, subject, now) if choice else None,
+        comparison=_comparison(ledger, counted),
+        soak=_soak(spec, ledger, complete=soaked),
+        coverage=_coverage(ledger),
+        next_step=choice.next_step if choice else "",
+        blocked_by=choice.blocked_by if choice else "",
+        match_column=_match_column(counted),
+        soak_column=progress(ledger.soak.counted, spec.soak_seconds),
+        errors_column=_errors_column(counted),
+        final=choice.final if choice else False,
+        soak_complete=soaked,
+        untested=tuple(route.name for route in counted.untested),
+        look=_look_of_now(case, outcomes, rules, now),
+        rules=rules,
+    )
+
+
+def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> Ledger:
+    """Write down what was decided: looks, the decision, and what a failed gate does to the soak.
+
+    Before the soak is complete, a failed Required gate restarts it. A gate that rules can turn
+    takes the time away only as long as it fails under the same rules: a changed rule re-judges the
+    past, so it gives the time back.
+    """
+    soak = _re_judged(ledger, judgement.rules).soak
+    if judgement.soak_complete:
+        since = soak.complete_since if soak.complete_since is not None else now
+        soak = soak.model_copy(update={"complete_since": since})
+    else:
+        soak = _after_failures(spec, soak, judgement, now)
+    decided = ledger.decided
+    if judgement.verdict:
+        decided = Decided(
+            decision=judgement.verdict.decision,
+            time=judgement.verdict.decided_time.timestamp(),
+            rules=judgement.rules,
+            complete=judgement.soak_complete,
+        )
+    return ledger.model_copy(update={"soak": soak, "look": judgement.look, "decided": decided})
+
+
+def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
+    """Return the places that comparators shall count singly: ignored ones, and known noise.
+
+    Sorted, so that the same evidence gives the same configuration. Places that
+    `comparison.critical` names stay in the signatures.
+    """
+    counted = tally(spec, ledger.counts, interval=ledger.interval)
+    critical = {rule.path for rule in spec.comparison.critical}
+    found = {
+        (difference.place.path, difference.route)
+        for difference in counted.differences
+        if difference.excused_by
+        and difference.excused_by.startswith(NOISE)
+        and difference.place.path not in critical
+    }
+    noise = tuple(PathRule(path=path, route=route) for path, route in sorted(found))
+    return (path_rules(spec.comparison.ignore) + noise)[:LARGEST_HINTS]
+
+
+def _re_judged(ledger: Ledger, rules: str) -> Ledger:
+    """Give the soak back what gates took that failed under other rules."""
+    if ledger.decided is None or ledger.decided.rules == rules:
+        return ledger
+    return ledger.model_copy(update={"soak": clock.give_back(ledger.soak)})
+
+
+def _due_look(spec: Spec, ledger: Ledger, counted: Tally, rules: str) -> int | None:
+    """Return the number of the look that is due: the first, or a later one at twice the pairs.
+
+    Changed rules judge the same evidence anew, at the level of the look that they replace.
+    """
+    pairs, last = looked_at(spec, counted), ledger.look
+    if pairs < first_look(spec):
+        return None
+    if last is None:
+        return 1
+    if last.rules != rules:
+        return last.number
+    return last.number + 1 if pairs >= 2 * last.pairs else None
+
+
+def _look_of_now(case: Case, outcomes: tuple[Outcome, ...], rules: str, now: float) -> Look | None:
+    """Return the look that is taken now, or the last one; one that hangs is not used up."""
+    if case.due is None or any(outcome.hangs for outcome in outcomes):
+        return case.ledger.look
+    return Look(
+        number=case.due,
+        pairs=case.pairs,
+        time=now,
+        rules=rules,
+        passed=tuple(
+            outcome.gate.name
+            for outcome in outcomes
+            if outcome.gate.name in RATES and outcome.gate.result is GateResult.PASSED
+        ),
+    )
+
+
+def _after_failures(spec: Spec, soak: clock.Soak, judgement: Judgement, now: float) -> clock.Soak:
+    required = [g.name for g in judgement.failed if spec.gates.mode(g.name) is GateMode.REQUIRED]
+    lasting: list[GateName] = [name for name in required if name not in RULED]
+    soak = soak.model_copy(update={"complete_since": None})
+    if lasting:
+        return clock.restart(soak, now=now, reason=f"gate {lasting[0]} failed")
+    if required:
+        return clock.forfeit(soak, now=now, reason=f"gate {required[0]} failed")
+    return soak
+
+
+def _verdict(choice: Choice, ledger: Ledger, subject: Subject, now: float) -> Verdict:
+    before = ledger.decided
+    since = before.time if before and before.decision is choice.decision else now
+    return Verdict(
+        decision=choice.decision,
+        reason=choice.reason,
+        message=choice.message[:1024],
+        decided_time=_moment(since),
+        epoch=ledger.epoch,
+        shadow_image_id=subject.shadow_image,
+        production_image_id=subject.production_image,
+    )
+
+
+def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
+    counts, coverage = ledger.counts, ledger.coverage
+    strict, all_pairs = counted.mismatched + counted.pending, counted.compared + counted.pending
+    rate = counted.match_rate
+    share = counted.judged_share
+    return ComparisonStatus(
+        received=counts.received,
+        eligible=counts.eligible,
+        eligible_share=(
+            ratio_text(coverage.eligible / coverage.requests) if coverage.requests else None
+        ),
+        compared=counted.compared,
+        matched=counted.matched,
+        noise=counted.total("noise"),
+        ignored=counted.total("ignored"),
+        mismatched=counted.mismatched,
+        critical=counted.total("critical"),
+        unproven=counted.unproven + counted.total("pending"),
+        judged_share=None if share is None else ratio_text(share),
+        shadow_errors=counted.total("shadow_errors"),
+        timeouts=counted.total("shadow_timeouts"),
+        match_rate=None if rate is None else ratio_text(rate),
+        match_rate_lower_bound=(
+            ratio_text(lower_bound(all_pairs - strict, all_pairs, LEVEL)) if all_pairs else None
+        ),
+        top_differences=tuple(map(_top, counted.differences[:TOP_DIFFERENCES])),
+    )
+
+
+def _top(difference: Difference) -> TopDifference:
+    excused = difference.excused_by
+    return TopDifference(
+        route=difference.route[:256],
+        path=difference.place.path[:256],
+        kind=difference.place.kind.value,
+        count=difference.pairs,
+        critical=difference.critical and difference.counts,
+        excused_by=excused[:256] if excused else None,
+    )
+
+
+def _soak(spec: Spec, ledger: Ledger, *, complete: bool) -> Soak:
+    soak = ledger.soak
+    if complete:
+        state = SoakState.COMPLETE
+    elif not soak.started:
+        state = SoakState.NOT_STARTED
+    else:
+        state = SoakState.STOPPED if soak.standstill else SoakState.RUNNING
+    reason = "" if complete else soak.standstill
+    return Soak(
+        required_seconds=spec.soak_seconds,
+        elapsed_seconds=int(soak.counted),
+        state=state,
+        reason=reason[:64] or None,
+        last_restart=None if soak.last_restart is None else _moment(soak.last_restart),
+        last_restart_reason=soak.restart_reason[:128] or None,
+    )
+
+
+def _coverage(ledger: Ledger) -> str | None:
+    expected = ledger.coverage.expected
+    return ratio_text(max(0, ledger.received) / expected) if expected >= 1 else None
+
+
+def _match_column(counted: Tally) -> str | None:
+    if counted.match_rate is None:
+        return None
+    share = counted.judged_share
+    return f"{percent(counted.match_rate)} ({round(100 * (share or 0.0))}% judged)"
+
+
+def _errors_column(counted: Tally) -> str | None:
+    if not counted.attempts:
+        return None
+    excess = sum(
+        counted.total(f"shadow_{what}") - counted.total(f"reference_{what}")
+        for what in ("errors", "timeouts")
+    )
+    return f"{100 * excess / counted.attempts:.2f}%"
+
+
+def _moment(time: float) -> datetime:
+    return datetime.fromtimestamp(time, UTC)

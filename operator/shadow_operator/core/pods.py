@@ -1,0 +1,61 @@
+"""From a pod as the API server has it to the few facts that decisions need."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from shadow_operator.api.names import LABEL_ROLE
+from shadow_operator.core.snapshot import Manifest, Pod
+
+PRODUCTION: Final = "production"
+"""Role of a pod without our label."""
+
+
+def read_pod(manifest: Manifest, container: str | None = None) -> Pod:
+    """Read a pod; `container` is the one that serves, where the pod has it; else the first."""
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    statuses = status.get("containerStatuses") or []
+    serving = _serving(manifest, statuses, container)
+    last = (serving.get("lastState") or {}).get("terminated") or {}
+    return Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        role=(metadata.get("labels") or {}).get(LABEL_ROLE, PRODUCTION),
+        ip=status.get("podIP", ""),
+        ready=_is_true(status, "Ready"),
+        terminating="deletionTimestamp" in metadata,
+        image_id=serving.get("imageID", ""),
+        container_id=" ".join(one.get("containerID", "") for one in statuses),
+        restarts=sum(one.get("restartCount", 0) for one in statuses),
+        last_termination=last.get("reason", ""),
+        waiting=_waiting(status, statuses),
+    )
+
+
+def _serving(manifest: Manifest, statuses: list[Any], container: str | None) -> dict[str, Any]:
+    first = manifest["spec"]["containers"][0]["name"]
+    named = {one["name"]: one for one in statuses}
+    return named.get(container or first) or named.get(first) or {}
+
+
+def _is_true(status: Manifest, condition: str) -> bool:
+    return any(
+        one["type"] == condition and one["status"] == "True"
+        for one in status.get("conditions") or ()
+    )
+
+
+def _waiting(status: Manifest, statuses: Iterable[Any]) -> str:
+    for one in statuses:
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return _joined(waiting["reason"], waiting.get("message", ""))
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return _joined(condition.get("reason", ""), condition.get("message", ""))
+    return ""
+
+
+def _joined(reason: str, message: str) -> str:
+    """Join them to a clause; the scheduler's further sentences say nothing that helps."""
+    first = message.partition(". ")[0].rstrip(".")
+    return f"{reason}: {first}"[:200] if first else reason

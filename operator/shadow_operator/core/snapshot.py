@@ -1,0 +1,164 @@
+"""Everything that one reconcile has read, frozen: the only input of `plan`.
+
+Each item is `Found`, `Missing` or `Unknown`. Unknown is never taken for missing: what could not be
+read decides nothing and destroys nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from shadow_operator.api.evidence import ComparatorSnapshot
+
+T = TypeVar("T")
+
+Manifest: TypeAlias = Mapping[str, Any]
+"""A Kubernetes object as plain data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """It was read, and it is there."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """It was asked for, and the answer is that it does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It could not be read."""
+
+    reason: str
+    """One clause for people: `timed out after 5 s`, `forbidden: cannot list pods`."""
+
+
+Item: TypeAlias = Found[T] | Missing | Unknown
+
+
+def found(item: Item[T]) -> T | None:
+    """Return the value where there is one; None stands for both missing and unknown."""
+    return item.value if isinstance(item, Found) else None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """A child by kind and name, in the resource's namespace."""
+
+    api_version: str
+    kind: str
+    name: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "ObjectRef":
+        """Return the reference of a manifest."""
+        return cls(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The few facts of a pod that decisions need."""
+
+    name: str
+    uid: str
+    role: str
+    """`production`, or the value of the label `hal9.ai/role`."""
+    ip: str = ""
+    ready: bool = False
+    terminating: bool = False
+    image_id: str = ""
+    """Digest of the container that serves; empty until it runs."""
+    container_id: str = ""
+    """Of all its containers: changes when one restarts."""
+    restarts: int = 0
+    last_termination: str = ""
+    """Reason of the last termination, such as `OOMKilled` or `Error`."""
+    waiting: str = ""
+    """Why it does not run: `CrashLoopBackOff`, `ImagePullBackOff: ...`, or why it is not
+    scheduled."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorReading:
+    """Counters of one pod's Envoys in sum, cumulative since the last of them started."""
+
+    pod: str
+    boot: str
+    """Pod uid and container ids: new with every start of a process."""
+    requests: int
+    """All production requests that it forwarded."""
+    eligible: int
+    """Of these, the ones that the mirror rule matches, whatever the percentage."""
+    copies: int
+    """Copies that it sent to comparators."""
+    copies_failed: int
+    active: int
+    """Production requests and connections in progress."""
+    percent: int | None
+    """Mirror percentage in force; None where it is not known, or the pod's Envoys differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReading:
+    """One answer of a layer's status endpoint."""
+
+    name: str
+    """As in `spec.layers`."""
+    healthy: bool | None
+    """None: it could not be asked."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator's installation decides, for all resources."""
+
+    operator_image: str
+    """Image of the comparator and of the isolation probe: the operator's own."""
+    envoy_image: str
+    operator_namespace: str
+    operator_labels: Mapping[str, str]
+    """Labels of the operator's pods: the network policies let them in."""
+    interval_seconds: float = 30.0
+    cluster_domain: str = "cluster.local"
+    image_pull_policy: str = "IfNotPresent"
+    clone_priority_class: str = ""
+    """PriorityClass of shadow and reference; the chart brings one below zero that never preempts.
+    Empty: the cluster's default, since a pod can't be told not to preempt without a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read for one resource, at one moment."""
+
+    body: Manifest
+    """The resource as the API server has it."""
+    namespace_annotations: Item[Mapping[str, str]]
+    settings: Settings
+    deployment: Item[Manifest] = Missing()
+    """`spec.productionRef.deploymentName`."""
+    service: Item[Manifest] = Missing()
+    """`spec.productionRef.serviceName`."""
+    production_pods: Item[tuple[Pod, ...]] = Missing()
+    selecting: Item[tuple[Manifest, ...]] = Missing()
+    """Services, PodDisruptionBudgets, NetworkPolicies, ReplicaSets and monitors of the
+    namespace that select pods by label."""
+    children: Mapping[ObjectRef, Item[Manifest]] = field(default_factory=dict)
+    """Every object that we may own, by reference, whoever owns it."""
+    pods: Item[tuple[Pod, ...]] = Missing()
+    """Pods with our label for this resource, of all roles."""
+    comparators: Mapping[str, Item[ComparatorSnapshot]] = field(default_factory=dict)
+    """Pod name -> its measurements."""
+    mirrors: Mapping[str, Item[MirrorReading]] = field(default_factory=dict)
+    """Pod name -> counters of its Envoys."""
+    layers: tuple[LayerReading, ...] = ()
+    probe: Item[Mapping[str, Any]] = Missing()
+    """What the isolation probe reported: `{"target": ..., "reachable": bool, ...}`."""
+    probe_reachable_from_here: bool | None = None
+    """Whether the operator itself reaches the probe's target; without it, a refusal proves
+    nothing."""
+    ledger: Item[Manifest] = Missing()
+    """The ConfigMap that holds the evidence."""

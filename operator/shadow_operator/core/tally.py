@@ -1,0 +1,386 @@
+"""Counted signatures under the rules: which pairs match, which do not, and who excuses what.
+
+Nothing here looks at values: a pair is its signature. A pair counts as
+
+- mismatched, if a place of it is a change that no rule excuses,
+- pending, if otherwise a place of it is not decided yet (too few controls),
+- ignored or noise, if every place is excused by a rule or as noise,
+- matched, if it differs nowhere.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shadow_operator.api.enums import ReferenceMode
+from shadow_operator.api.evidence import Place, PlaceKind, RouteCounts, Signature
+from shadow_operator.api.spec import Comparison, Spec
+from shadow_operator.core.counts import Counts, place_key
+from shadow_operator.core.noise import RouteNoise, Standing
+from shadow_operator.core.rules import excuse, listed_as_critical
+
+NOISE: Final = "noise"
+"""How the excuse of a noisy place begins."""
+PRACTICALLY_ALL: Final = 0.99
+"""A member that this share of the reference's answers has must not be missing."""
+REPRODUCED_PAIRS: Final = 3
+"""A critical difference counts once so many pairs showed it, in two intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place of one route where pairs differed."""
+
+    route: str
+    """`GET /api/v1/neurons/{}`."""
+    place: Place
+    pairs: int
+    critical: bool
+    reproduced: bool
+    excused_by: str | None
+    """`noise`, or the rule and its reason."""
+    pending: bool
+    """Not decided yet whether it is noise."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a mismatch."""
+        return self.excused_by is None and not self.pending
+
+    def sentence(self) -> str:
+        """Name it as people look for it."""
+        detail = f" {self.place.detail}" if self.place.detail else ""
+        return f"{self.route} {self.place.path} {self.place.kind}{detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTally:
+    """One route under the rules; `pairs` is the sum of the six that follow and of `pending`."""
+
+    name: str
+    pairs: int = 0
+    identical: int = 0
+    noise: int = 0
+    ignored: int = 0
+    mismatched: int = 0
+    overflow: int = 0
+    """Of the mismatched ones, pairs whose signature found no room."""
+    pending: int = 0
+    critical: int = 0
+    """Of the mismatched ones, pairs with a critical difference."""
+    unproven: int = 0
+    attempts: int = 0
+    shadow_errors: int = 0
+    reference_errors: int = 0
+    shadow_timeouts: int = 0
+    reference_timeouts: int = 0
+    leaves: int = 0
+    excused_leaves: int = 0
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All routes under the rules."""
+
+    counts: Counts
+    routes: tuple[RouteTally, ...]
+    untested: tuple[RouteTally, ...]
+    """Routes with fewer pairs than a judgement of them needs."""
+    controlled: bool
+    """Whether a second reference pod is asked."""
+    differences: tuple[Difference, ...] = field(default=())
+    """Critical ones first, then by pairs, excused ones last."""
+
+    def total(self, name: str) -> int:
+        """Sum one count over all routes."""
+        return sum(getattr(route, name) for route in self.routes)
+
+    @property
+    def matched(self) -> int:
+        """Pairs that differ nowhere, or at excused places only."""
+        return self.total("identical") + self.total("noise") + self.total("ignored")
+
+    @property
+    def mismatched(self) -> int:
+        """Pairs with a difference that counts."""
+        return self.total("mismatched")
+
+    @property
+    def pending(self) -> int:
+        """Undecided pairs of routes that have pairs enough to be judged.
+
+        Those of the others leave the rate, as their routes are listed as untested.
+        """
+        untested = {route.name for route in self.untested}
+        return sum(route.pending for route in self.routes if route.name not in untested)
+
+    @property
+    def compared(self) -> int:
+        """Pairs whose outcome is decided."""
+        return self.matched + self.mismatched
+
+    @property
+    def match_rate(self) -> float | None:
+        """Matched pairs of compared ones; None before the first."""
+        return self.matched / self.compared if self.compared else None
+
+    @property
+    def judged_share(self) -> float | None:
+        """How much of the answers was really compared: leaves at places that nothing excuses."""
+        leaves = self.total("leaves")
+        return 1 - self.total("excused_leaves") / leaves if leaves else None
+
+    @property
+    def unproven(self) -> int:
+        """Pairs that prove nothing."""
+        return self.total("unproven")
+
+    @property
+    def attempts(self) -> int:
+        """Requests that were sent to the shadow, whatever came back."""
+        return self.total("attempts")
+
+
+def is_controlled(spec: Spec) -> bool:
+    """Return whether the spec lets a second reference pod be asked."""
+    return spec.reference.control_percent > 0 and spec.clones.replicas >= 2
+
+
+def tally(spec: Spec, counts: Counts, *, interval: float) -> Tally:
+    """Apply the rules of `spec` to what was counted."""
+    controlled = is_controlled(spec)
+    alone = spec.reference.mode is ReferenceMode.NONE
+    routes = tuple(
+        _route(route, spec.comparison, controlled=controlled, alone=alone, interval=interval)
+        for route in counts.routes
+    )
+    minimum = spec.gates.minimum_pairs.per_route
+    return Tally(
+        counts=counts,
+        routes=routes,
+        untested=() if alone else tuple(r for r in routes if r.pairs < minimum),
+        controlled=controlled,
+        differences=tuple(sorted((d for r in routes for d in r.differences), key=_rank)),
+    )
+
+
+def _rank(difference: Difference) -> tuple[bool, bool, bool, int, str, tuple[str, str, str]]:
+    return (
+        difference.excused_by is not None,
+        not difference.critical,
+        difference.pending,
+        -difference.pairs,
+        difference.route,
+        place_key(difference.place),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """In how many pairs a place differed, and when."""
+
+    pairs: int
+    first: float
+    last: float
+
+
+def _route(
+    route: RouteCounts, comparison: Comparison, *, controlled: bool, alone: bool, interval: float
+) -> RouteTally:
+    seen = _Judge(route, comparison, controlled=controlled, interval=interval)
+    differences = {place: seen.difference(place, times) for place, times in _places(route).items()}
+    split = _with_hinted(route, differences, _split(route.signatures, differences))
+    errors, reference_errors = _server_errors(route.signatures)
+    return RouteTally(
+        name=route.name,
+        pairs=route.pairs,
+        identical=route.matched,
+        noise=split.noise,
+        ignored=split.ignored,
+        mismatched=split.mismatched + route.overflow,
+        overflow=route.overflow,
+        pending=split.pending,
+        critical=split.critical,
+        unproven=sum(route.unproven.values()),
+        attempts=_attempts(route, alone=alone),
+        shadow_errors=route.shadow_errors + errors,
+        reference_errors=route.reference_errors + reference_errors,
+        shadow_timeouts=route.shadow_timeouts,
+        reference_timeouts=route.reference_timeouts,
+        leaves=route.leaves,
+        excused_leaves=_excused_leaves(route, differences.values()),
+        differences=tuple(differences[place] for place in sorted(differences, key=place_key)),
+    )
+
+
+def _attempts(route: RouteCounts, *, alone: bool) -> int:
+    failed = route.shadow_errors + route.shadow_timeouts
+    if alone:
+        return route.shadow_latency.count + failed
+    return (
+        route.pairs
+        + sum(route.unproven.values())
+        + sum(route.incomparable.values())
+        + failed
+        + route.reference_errors
+        + route.reference_timeouts
+        + route.both_errors
+        + route.both_timeouts
+    )
+
+
+def _places(route: RouteCounts) -> dict[Place, _Seen]:
+    seen: dict[Place, _Seen] = {}
+    for signature in route.signatures:
+        for place in signature.places:
+            before = seen.get(place)
+            seen[place] = _Seen(
+                signature.pairs + (before.pairs if before else 0),
+                min(signature.first_time, before.first if before else signature.first_time),
+                max(signature.last_time, before.last if before else signature.last_time),
+            )
+    for count in route.hinted:
+        # Hinted places carry no times; that they are hinted means that they were seen for long.
+        before = seen.get(count.place)
+        pairs = count.pairs + (before.pairs if before else 0)
+        seen[count.place] = _Seen(pairs, float("-inf"), float("inf"))
+    return seen
+
+
+class _Judge:
+    """Judges the places of one route."""
+
+    def __init__(
+        self, route: RouteCounts, comparison: Comparison, *, controlled: bool, interval: float
+    ) -> None:
+        self.route = route
+        self.comparison = comparison
+        self.controlled = controlled
+        self.interval = interval
+        self.noise = RouteNoise(route, controlled=controlled)
+
+    def difference(self, place: Place, seen: _Seen) -> Difference:
+        excused = excuse(self.comparison, self.route.template, place)
+        stands = self.noise.standing(place)
+        if excused is None and stands is Standing.NOISE:
+            alone = f"{NOISE}: by its kind alone, there is no control"
+            excused = NOISE if self.controlled else alone
+        spread = seen.last - seen.first >= self.interval
+        return Difference(
+            route=self.route.name,
+            place=place,
+            pairs=seen.pairs,
+            critical=excused is None and _is_critical(self.route, self.comparison, place),
+            reproduced=seen.pairs >= REPRODUCED_PAIRS and spread,
+            excused_by=excused,
+            pending=excused is None and stands is Standing.UNDECIDED,
+        )
+
+
+def _is_critical(route: RouteCounts, comparison: Comparison, place: Place) -> bool:
+    if listed_as_critical(comparison, route.template, place):
+        return True
+    if place.kind is PlaceKind.TYPE:
+        return True
+    if place.kind is PlaceKind.STATUS:
+        reference, _, shadow = place.detail.partition(">")
+        return reference[:1] != shadow[:1]
+    if place.kind is PlaceKind.MISSING:
+        return _presence(route, place.path) >= PRACTICALLY_ALL
+    return False
+
+
+def _presence(route: RouteCounts, path: str) -> float:
+    found = next((count.reference for count in route.paths if count.path == path), 0)
+    return found / route.pairs if route.pairs else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    noise: int = 0
+    ignored: int = 0
+    pending: int = 0
+    mismatched: int = 0
+    critical: int = 0
+
+
+def _split(signatures: Iterable[Signature], of: Mapping[Place, Difference]) -> _Split:
+    noise = ignored = pending = mismatched = critical = 0
+    for signature in signatures:
+        places = [of[place] for place in signature.places]
+        if any(place.counts for place in places):
+            mismatched += signature.pairs
+            critical += signature.pairs if any(p.critical and p.counts for p in places) else 0
+        elif any(place.pending for place in places):
+            pending += signature.pairs
+        elif all(map(_is_noise, places)):
+            noise += signature.pairs
+        else:
+            ignored += signature.pairs
+    return _Split(noise, ignored, pending, mismatched, critical)
+
+
+def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Split) -> _Split:
+    """Add the pairs that differ at hinted places only.
+
+    Hinted places are counted singly, so it is not known which of them differed together. Where one
+    of them is not excused (any more), the worst is assumed: each of its differences was in a pair
+    of its own, which would have matched otherwise.
+    """
+    hinted = [(of[count.place], count.pairs) for count in route.hinted]
+    changed = sum(pairs for difference, pairs in hinted if difference.counts)
+    critical = sum(p for difference, p in hinted if difference.counts and difference.critical)
+    undecided = sum(pairs for difference, pairs in hinted if difference.pending)
+    by_rule = max((p for d, p in hinted if d.excused_by and not _is_noise(d)), default=0)
+
+    only, changed = _taken(route.hinted_only, changed)
+    noise, changed = _taken(split.noise, changed)
+    ignored, changed = _taken(split.ignored, changed)
+    pending, changed = _taken(split.pending, changed)
+    mismatched = route.hinted_only + split.noise + split.ignored + split.pending
+    mismatched -= only + noise + ignored + pending
+    only_pending = min(only, undecided)
+    only_ignored = min(only - only_pending, by_rule)
+    return _Split(
+        noise=noise + only - only_pending - only_ignored,
+        ignored=ignored + only_ignored,
+        pending=pending + only_pending,
+        mismatched=split.mismatched + mismatched,
+        critical=split.critical + min(mismatched, critical),
+    )
+
+
+def _taken(pool: int, wanted: int) -> tuple[int, int]:
+    """Take as many as wanted out of a pool; return what stays in it and what is still wanted."""
+    taken = min(pool, wanted)
+    return pool - taken, wanted - taken
+
+
+def _is_noise(difference: Difference) -> bool:
+    return difference.excused_by is not None and difference.excused_by.startswith(NOISE)
+
+
+def _server_errors(signatures: Iterable[Signature]) -> tuple[int, int]:
+    """Count pairs in which only the shadow, and only the reference, answered 5xx."""
+    shadow = reference = 0
+    for signature in signatures:
+        for place in signature.places:
+            if place.kind is not PlaceKind.STATUS:
+                continue
+            before, _, after = place.detail.partition(">")
+            shadow += signature.pairs if after[:1] == "5" != before[:1] else 0
+            reference += signature.pairs if before[:1] == "5" != after[:1] else 0
+    return shadow, reference
+
+
+def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> int:
+    excused = {d.place.path for d in differences if d.excused_by is not None}
+    excused -= {d.place.path for d in differences if d.counts}
+    top = [p for p in excused if not any(_below(p, other) for other in excused)]
+    leaves = {count.path: count.leaves for count in route.paths}
+    return min(route.leaves, sum(leaves.get(path, 0) for path in top))
+
+
+def _below(path: str, other: str) -> bool:
+    return path != other and (path.startswith((f"{other}.", f"{other}[")))

@@ -1,0 +1,178 @@
+"""The verdict: from gates and soak to one decision, its reason, its sentence and the next step."""
+
+from dataclasses import dataclass
+
+from shadow_operator.api.enums import Decision, GateMode, GateName, GateResult
+from shadow_operator.api.names import SHORT_NAME
+from shadow_operator.api.reasons import VerdictReason
+from shadow_operator.api.status import Gate
+from shadow_operator.core.case import Case, Outcome
+from shadow_operator.core.gates import missing_credential
+from shadow_operator.core.ledger import Decided
+from shadow_operator.core.wording import count, duration, percent, progress, words
+
+PASSING = frozenset({GateResult.PASSED, GateResult.NOT_APPLICABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom the verdict is about."""
+
+    name: str
+    namespace: str
+    shadow_image: str = ""
+    """Image id as the kubelet resolved it."""
+    production_image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was decided, before it is written down."""
+
+    decision: Decision
+    reason: VerdictReason
+    message: str
+    next_step: str
+    """One command."""
+    blocked_by: str
+    """First gate in the way, or the soak; empty where nothing is."""
+    final: bool
+    """More evidence of this epoch will not be waited for."""
+
+
+def decide(
+    case: Case, outcomes: tuple[Outcome, ...], before: Decided | None, subject: Subject
+) -> Choice | None:
+    """Decide; None until something was sent to the shadow.
+
+    `before` is the decision under the same rules: `ProceedToCanary` stays until a gate fails, since
+    what was shown is shown, even if nothing is measured any more.
+    """
+    if not case.tally.attempts:
+        return None
+    required = [
+        outcome
+        for outcome in outcomes
+        if case.spec.gates.mode(outcome.gate.name) is GateMode.REQUIRED
+    ]
+    failed = [o.gate for o in required if o.gate.result is GateResult.FAILED]
+    if failed:
+        return _investigate(case, failed, subject)
+    kept = before is not None and before.complete
+    if kept and before and before.decision is Decision.PROCEED_TO_CANARY:
+        return _proceed(case, outcomes, subject)
+    open_ones = [o for o in required if o.gate.result not in PASSING]
+    if not open_ones and case.soaked:
+        return _proceed(case, outcomes, subject)
+    return _extend(case, open_ones, subject)
+
+
+def _investigate(case: Case, failed: list[Gate], subject: Subject) -> Choice:
+    first = failed[0]
+    critical = first.name is GateName.CRITICAL_DIFFERENCES
+    others = f" Also failed: {', '.join(gate.name for gate in failed[1:])}." if failed[1:] else ""
+    return Choice(
+        decision=Decision.INVESTIGATE,
+        reason=VerdictReason.CRITICAL_DIFFERENCE if critical else VerdictReason.GATE_FAILED,
+        message=f"{first.name}: {first.message}{others}",
+        next_step=_show(first.name, subject),
+        blocked_by=first.name,
+        final=case.soaked or _expired(case),
+    )
+
+
+def _proceed(case: Case, outcomes: tuple[Outcome, ...], subject: Subject) -> Choice:
+    tally, gates = case.tally, [outcome.gate for outcome in outcomes]
+    silent = sum(gate.result is GateResult.NOT_APPLICABLE for gate in gates)
+    rate = (
+        f"{count(tally.matched)} of {count(tally.compared)} pairs match "
+        f"({percent(tally.judged_share or 0.0)} of the values judged)"
+        if case.compares
+        else f"{count(tally.attempts)} requests were answered, none compared"
+    )
+    return Choice(
+        decision=Decision.PROCEED_TO_CANARY,
+        reason=VerdictReason.ALL_GATES_PASSED,
+        message=(
+            f"{rate} over {duration(case.ledger.soak.counted)} of soak; "
+            f"{sum(g.result is GateResult.PASSED for g in gates)} gates passed, {silent} do not "
+            f"apply."
+        ),
+        next_step=(
+            f"kubectl -n {subject.namespace} patch {SHORT_NAME} {subject.name} --type merge "
+            """-p '{"spec":{"phase":"None"}}'"""
+        ),
+        blocked_by="",
+        final=True,
+    )
+
+
+def _extend(case: Case, open_ones: list[Outcome], subject: Subject) -> Choice:
+    blocking = next((o.gate for o in open_ones if not o.on_course), None)
+    if blocking is None and case.soaked and open_ones:
+        blocking = open_ones[0].gate
+    expired = _expired(case)
+    soak = f"soak {progress(case.ledger.soak.counted, case.spec.soak_seconds)}"
+    if expired:
+        reason = VerdictReason.MAX_DURATION_REACHED
+    elif blocking is None:
+        reason = VerdictReason.SOAK_INCOMPLETE
+    elif blocking.result is GateResult.ERROR:
+        reason = VerdictReason.GATE_ERROR
+    else:
+        reason = VerdictReason.INSUFFICIENT_EVIDENCE
+    why = f"{blocking.name}: {blocking.message}" if blocking else _soak_sentence(case, soak)
+    return Choice(
+        decision=Decision.EXTEND_SHADOW,
+        reason=reason,
+        message=f"{_expired_sentence(case)}{why}" if expired else why,
+        next_step=_unblock(case, blocking, subject),
+        blocked_by=blocking.name if blocking else soak,
+        final=expired,
+    )
+
+
+def _soak_sentence(case: Case, soak: str) -> str:
+    stands = case.ledger.soak.standstill
+    return (
+        f"{soak}; the clock stands: {words(stands)}."
+        if stands
+        else f"{soak}; nothing is in the way."
+    )
+
+
+def _expired(case: Case) -> bool:
+    return case.ledger.mirrored >= case.spec.max_duration_seconds
+
+
+def _expired_sentence(case: Case) -> str:
+    return f"Mirrored for {duration(case.ledger.mirrored)} without a decision. "
+
+
+def _unblock(case: Case, blocking: Gate | None, subject: Subject) -> str:
+    if blocking is None:
+        left = int(case.remaining_soak) + 300
+        return (
+            f"kubectl -n {subject.namespace} wait {SHORT_NAME}/{subject.name} "
+            f"--for=condition=SoakComplete --timeout={left}s"
+        )
+    lost = missing_credential(case.tally) if blocking.name is GateName.UNPROVEN else None
+    if lost:
+        return (
+            f"kubectl -n {subject.namespace} patch {SHORT_NAME} {subject.name} --type merge "
+            f"""-p '{{"spec":{{"mirror":{{"forwardHeaders":["{lost[0]}"]}}}}}}'"""
+        )
+    return _show(blocking.name, subject)
+
+
+_DIFFERENCES = (
+    r"""{range .status.comparison.topDifferences[*]}{.route} {.path} {.kind} {.count}{"\n"}{end}"""
+)
+
+
+def _show(gate: GateName, subject: Subject) -> str:
+    get = f"kubectl -n {subject.namespace} get {SHORT_NAME} {subject.name} -o jsonpath="
+    if gate in {GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE}:
+        return f"{get}'{_DIFFERENCES}'"
+    path = f"""{{.status.gates[?(@.name=="{gate}")].message}}"""
+    return f"{get}'{path}'"

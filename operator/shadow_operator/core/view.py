@@ -1,0 +1,84 @@
+"""Everything that status is composed from, in one place."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shadow_operator.api.enums import GateName
+from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
+from shadow_operator.api.status import Gate, Status
+from shadow_operator.core.acceptance import Refusal
+from shadow_operator.core.judgement import Judgement
+from shadow_operator.core.progress import Progress
+from shadow_operator.core.situation import Situation
+from shadow_operator.core.snapshot import Found
+from shadow_operator.core.steps import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One reconcile, as status sees it."""
+
+    situation: Situation
+    refused: Refusal | None
+    steps: Steps
+    judgement: Judgement | None
+    """What the evidence says; None before there is any."""
+    progress: Progress
+    """What is remembered from now on."""
+    problem: str = ""
+    """What is wrong with the stored evidence."""
+    last_measurement: float | None = None
+    """When comparators were last read, in seconds since the epoch."""
+
+    @property
+    def now(self) -> float:
+        """The moment, in seconds since the epoch."""
+        return self.situation.now
+
+    @property
+    def before(self) -> Status:
+        """The status that was written last."""
+        return self.situation.resource.status
+
+    @property
+    def was_available(self) -> bool:
+        """Whether the workloads of this epoch were all available before."""
+        condition = self.before.condition(ConditionType.SHADOW_AVAILABLE)
+        if condition is None or self.progress.epoch != self.situation.progress.epoch:
+            return False
+        return condition.status is ConditionStatus.TRUE or condition.reason == Reason.UNAVAILABLE
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the answer of the isolation probe keeps the clones from starting."""
+        state = self.steps.isolation
+        demand = self.situation.spec.clones.isolation
+        return state is not None and state.tested and not state.allows(demand)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a person keeps copies off."""
+        situation = self.situation
+        return situation.wants_clones and (situation.stop is not None or situation.spec.suspend)
+
+    @property
+    def unattached(self) -> bool:
+        """Whether Envoy waits for its first request."""
+        situation = self.situation
+        waits = situation.through_envoy and situation.wants_copies and not self.steps.waiting
+        return waits and self.entry_requests == 0 and situation.spec.sampling_percent > 0
+
+    @property
+    def gates(self) -> Iterable[Gate]:
+        """All gates, judged."""
+        return self.judgement.gates if self.judgement else ()
+
+    def gate(self, name: GateName) -> Gate | None:
+        """Give a gate by name."""
+        return next((gate for gate in self.gates if gate.name is name), None)
+
+    @property
+    def entry_requests(self) -> int | None:
+        """Production requests that came through the Envoys of now; None: none could be asked."""
+        known = [item.value for _, item in self.situation.readings if isinstance(item, Found)]
+        return sum(reading.requests for reading in known) if known else None
