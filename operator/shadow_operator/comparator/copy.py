@@ -1,0 +1,265 @@
+"""A copy of a production request: whether it is eligible, and what of it the clones get."""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from shadow_operator.api.evidence import (
+    CREDENTIAL_HEADERS,
+    MARKER_HEADER,
+    SAFE_METHODS,
+    ComparatorConfig,
+    PathMatch,
+)
+from shadow_operator.comparator.counts import Rules
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class Skip(StrEnum):
+    """Why a copy is not eligible."""
+
+    LOOP = "Loop"
+    UPGRADE = "Upgrade"
+    GRPC = "GRPC"
+    EVENT_STREAM = "EventStream"
+    METHOD = "Method"
+    NOT_INCLUDED = "NotIncluded"
+    EXCLUDED = "Excluded"
+
+
+class Shed(StrEnum):
+    """Why an eligible copy was not compared."""
+
+    OVERLOAD = "Overload"
+    RATE_LIMIT = "RateLimit"
+    DEAD_MAN = "DeadMan"
+    BODY_TOO_LARGE = "BodyTooLarge"
+    NO_SHADOW = "NoShadow"
+    NO_REFERENCE = "NoReference"
+    DRAINING = "Draining"
+    BROKEN = "Broken"
+    INTERNAL = "Internal"
+
+
+class _Header(StrEnum):
+    """What becomes of a request's header on its way to the clones; all others are passed on."""
+
+    DROP = "drop"
+    CREDENTIAL = "credential"
+    ENCODING = "encoding"
+    TRACE = "trace"
+    CONNECTION = "connection"
+    REQUEST_ID = "request id"
+
+
+_HEADERS: Final[dict[bytes, _Header]] = {
+    # Hop by hop (RFC 9110, section 7.6.1), and framing that is written anew.
+    b"connection": _Header.CONNECTION,
+    **dict.fromkeys(
+        (b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"),
+        _Header.DROP,
+    ),
+    **dict.fromkeys((b"upgrade", b"content-length", b"expect"), _Header.DROP),
+    # What Envoy adds to a copy, and not to the request that it forwards to production.
+    b"x-envoy-internal": _Header.DROP,
+    # A conditional or partial answer proves nothing.
+    **dict.fromkeys(
+        (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
+        _Header.DROP,
+    ),
+    **dict.fromkeys((b"if-range", b"range"), _Header.DROP),
+    # Clones must not write into production's traces. The request id stays: by it people find the
+    # request in their own logs.
+    b"traceparent": _Header.TRACE,
+    **dict.fromkeys(
+        (
+            b"tracestate",
+            b"baggage",
+            b"b3",
+            b"x-b3-traceid",
+            b"x-b3-spanid",
+            b"x-b3-parentspanid",
+            b"x-b3-sampled",
+            b"x-b3-flags",
+            b"x-ot-span-context",
+            b"x-cloud-trace-context",
+            b"x-amzn-trace-id",
+            b"uber-trace-id",
+            b"x-datadog-trace-id",
+            b"x-datadog-parent-id",
+            b"x-datadog-sampling-priority",
+            b"sentry-trace",
+        ),
+        _Header.DROP,
+    ),
+    b"accept-encoding": _Header.ENCODING,
+    b"x-request-id": _Header.REQUEST_ID,
+    **dict.fromkeys((name.encode() for name in CREDENTIAL_HEADERS), _Header.CREDENTIAL),
+}
+
+_DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"identity")
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}\Z")
+_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{2})\Z")
+
+
+class Policy:
+    """The configuration in force, worked out for the data path."""
+
+    def __init__(self, config: ComparatorConfig) -> None:
+        self.config = config
+        self.rules = Rules(config)
+        self.methods = frozenset(method.encode() for method in config.methods)
+        self.ordered = any(method not in SAFE_METHODS for method in config.methods)
+        """Unsafe methods are copied, so that answers depend on what came before."""
+        self.forwarded = frozenset(name.lower().encode() for name in config.forward_headers)
+        self.marker = f"{MARKER_HEADER}: {config.nonce}\r\n".encode()
+
+    def path_refusal(self, path: str) -> Skip | None:
+        """Say why a path (no query) is not eligible."""
+        config = self.config
+        if any(_covers(rule, path) for rule in config.exclude):
+            return Skip.EXCLUDED
+        if config.include and not any(_covers(rule, path) for rule in config.include):
+            return Skip.NOT_INCLUDED
+        return None
+
+
+def _covers(rule: PathMatch, path: str) -> bool:
+    """`/admin` as a prefix covers `/admin` and `/admin/users`, not `/administrators`."""
+    if not rule.prefix:
+        return path == rule.value
+    stem = rule.value.rstrip("/")
+    return path == stem or path.startswith(stem + "/")
+
+
+@dataclass(slots=True)
+class Copy:
+    """One copied request."""
+
+    method: str
+    path: str
+    """Without the query."""
+    head: bytes
+    """Request line and headers for the clones, up to the body's framing."""
+    request_id: str
+    session: int
+    """Hash of the credentials that tell clients apart; 0 where there are none."""
+    credentials: tuple[str, ...]
+    """Credential headers that it carried and that are not passed on."""
+    connection: int
+    """Which connection of the mirror it came on."""
+    held: int = 0
+    """Bytes of memory taken for its body."""
+
+    @property
+    def safe(self) -> bool:
+        """Whether it may be sent more than once."""
+        return self.method in SAFE_METHODS
+
+    def request(self, body: bytes) -> bytes:
+        """Return the whole request for a clone."""
+        if body or self.method in {"POST", "PUT", "PATCH"}:
+            return b"%bcontent-length: %d\r\n\r\n%b" % (self.head, len(body), body)
+        return self.head + b"\r\n"
+
+
+def target_path(target: bytes) -> bytes:
+    """Return the path of a request target; an absolute URL loses scheme and host."""
+    if not target.startswith((b"/", b"*")):
+        _, _, rest = target.partition(b"://")
+        target = b"/" + rest.partition(b"/")[2]
+    return target
+
+
+def admit(
+    policy: Policy, method: bytes, target: bytes, headers: RawHeaders, connection: int
+) -> Copy | Skip:
+    """Decide whether a copy is eligible, and prepare what the clones get."""
+    found = {name.lower(): value for name, value in headers}
+    refusal = _refusal(policy, method, found)
+    if refusal is not None:
+        return refusal
+    target = target_path(target)
+    path = target.partition(b"?")[0].decode("latin-1")
+    refused_path = policy.path_refusal(path)
+    if refused_path is not None:
+        return refused_path
+    lines, credentials = _forwarded(policy, headers, found)
+    request_id = found.get(b"x-request-id", b"")
+    known = _REQUEST_ID.match(request_id) is not None
+    return Copy(
+        method=method.decode("ascii"),
+        path=path,
+        head=b"".join([method, b" ", target, b" HTTP/1.1\r\n", policy.marker, *lines]),
+        request_id=request_id.decode("ascii") if known else "",
+        session=_session(found),
+        credentials=credentials,
+        connection=connection,
+    )
+
+
+def _refusal(policy: Policy, method: bytes, headers: dict[bytes, bytes]) -> Skip | None:
+    if MARKER_HEADER.encode() in headers:
+        return Skip.LOOP
+    if b"upgrade" in headers or method == b"CONNECT":
+        return Skip.UPGRADE
+    if headers.get(b"content-type", b"").lower().startswith(b"application/grpc"):
+        return Skip.GRPC
+    if b"text/event-stream" in headers.get(b"accept", b"").lower():
+        return Skip.EVENT_STREAM
+    return None if method in policy.methods else Skip.METHOD
+
+
+def _forwarded(
+    policy: Policy, headers: RawHeaders, found: dict[bytes, bytes]
+) -> tuple[list[bytes], tuple[str, ...]]:
+    """Return header lines for the clones, and the credentials that are held back."""
+    lines: list[bytes] = []
+    held_back: set[str] = set()
+    listed = _tokens(found.get(b"connection", b""))
+    for name, value in headers:
+        lower = name.lower()
+        kind = _HEADERS.get(lower)
+        if kind is _Header.ENCODING:
+            value = _encodings(value)  # noqa: PLW2901
+        elif kind is _Header.CREDENTIAL:
+            if lower not in policy.forwarded:
+                held_back.add(lower.decode("ascii"))
+                continue
+        elif (kind is not None and kind is not _Header.REQUEST_ID) or lower in listed:
+            continue
+        lines.append(b"%b: %b\r\n" % (name, value))
+    lines.append(_traceparent(found.get(b"traceparent")))
+    return lines, tuple(sorted(held_back))
+
+
+def _tokens(value: bytes) -> frozenset[bytes]:
+    return frozenset(token.strip().lower() for token in value.split(b",")) if value else frozenset()
+
+
+def _encodings(value: bytes) -> bytes:
+    """Keep the content codings that can be decoded here."""
+    kept = [
+        part.strip()
+        for part in value.split(b",")
+        if part.partition(b";")[0].strip().lower() in _DECODABLE
+    ]
+    return b", ".join(kept) or b"identity"
+
+
+def _traceparent(given: bytes | None) -> bytes:
+    """Start a new trace; it is sampled if the original was, so that tracing costs the same."""
+    match = _TRACEPARENT.match(given) if given else None
+    flags = match.group(1) if match else b"00"
+    trace, span = random.getrandbits(128) | 1, random.getrandbits(64) | 1
+    return b"traceparent: 00-%032x-%016x-%b\r\n" % (trace, span, flags)
+
+
+def _session(headers: dict[bytes, bytes]) -> int:
+    """Hash what tells sessions apart; Python's hash is salted anew in every process."""
+    credentials = headers.get(b"authorization"), headers.get(b"cookie")
+    return hash(credentials) or 1 if any(credentials) else 0
