@@ -1,0 +1,139 @@
+"""The control listeners of the mirror's Envoys: read counters, set the percentage."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any, Final
+
+import httpx
+
+from shadow_operator.core import envoy
+from shadow_operator.core.envoy_http import PERCENT_KEY
+from shadow_operator.core.snapshot import Found, Item, MirrorReading, Unknown
+
+TIMEOUT_SECONDS: Final = 2.0
+"""For each call; an Envoy that takes longer is as good as gone."""
+
+
+async def read(
+    client: httpx.AsyncClient,
+    address: str,
+    *,
+    pod: str,
+    boot: str,
+    ports: Sequence[int] = envoy.CONTROL_PORTS,
+) -> Item[MirrorReading]:
+    """Read the counters of a pod's Envoys, in sum, and the percentage in force there.
+
+    `address` is the pod's, `boot` its uid and container ids, `ports` the control ports. A refusal,
+    a timeout or an answer that is not Envoy's, of one of them, is `Unknown` with a clause that says
+    which.
+    """
+    items = await asyncio.gather(
+        *(_read_one(client, _url(address, port), pod=pod, boot=boot) for port in ports)
+    )
+    return reduce(_sum, items)
+
+
+async def set_percent(
+    client: httpx.AsyncClient,
+    address: str,
+    percent: int,
+    *,
+    ports: Sequence[int] = envoy.CONTROL_PORTS,
+) -> Item[int]:
+    """Mirror this percentage (0..100) of the eligible requests from now on.
+
+    The answer repeats the percentage where all Envoys of the pod took it, else it is `Unknown`. A
+    restarted Envoy is back at 0.
+    """
+    path = f"/runtime_modify?{PERCENT_KEY}={percent}"
+    told = await asyncio.gather(*(_post(client, _url(address, port) + path) for port in ports))
+    return next((answer for answer in told if answer), Found(percent))
+
+
+def _url(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{port}"
+
+
+async def _read_one(
+    client: httpx.AsyncClient, url: str, *, pod: str, boot: str
+) -> Found[MirrorReading] | Unknown:
+    try:
+        stats = await _get(client, url + envoy.STATS_PATH)
+        runtime = await _get(client, url + envoy.RUNTIME_PATH)
+        return Found(_reading(stats, runtime, pod=pod, boot=boot))
+    except httpx.HTTPError as error:
+        return Unknown(_clause(error))
+    except (ValueError, KeyError, TypeError):
+        return Unknown("its answer is not Envoy's")
+
+
+async def _get(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
+    answer = await client.get(url, timeout=TIMEOUT_SECONDS)
+    answer.raise_for_status()
+    content: Mapping[str, Any] = answer.json()
+    return content
+
+
+async def _post(client: httpx.AsyncClient, url: str) -> Unknown | None:
+    try:
+        answer = await client.post(url, timeout=TIMEOUT_SECONDS)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return Unknown(_clause(error))
+    return None
+
+
+def _reading(
+    stats: Mapping[str, Any], runtime: Mapping[str, Any], *, pod: str, boot: str
+) -> MirrorReading:
+    values: dict[str, int] = {
+        stat["name"]: int(stat["value"]) for stat in stats["stats"] if "name" in stat
+    }
+    eligible, other = (
+        values.pop(f"{route}.{envoy.SENT}") - values.pop(f"{route}.{envoy.SENT_AGAIN}")
+        for route in (envoy.ELIGIBLE, envoy.OTHER)
+    )
+    copies, failed = values.pop(envoy.COPIES), values.pop(envoy.COPIES_FAILED, 0)
+    percent = runtime["entries"][PERCENT_KEY]["final_value"]
+    return MirrorReading(
+        pod=pod,
+        boot=boot,
+        requests=eligible + other,
+        eligible=eligible,
+        copies=copies,
+        copies_failed=failed,
+        active=sum(values.values()),
+        percent=int(percent),
+    )
+
+
+def _sum(
+    first: Found[MirrorReading] | Unknown, second: Found[MirrorReading] | Unknown
+) -> Found[MirrorReading] | Unknown:
+    if isinstance(first, Unknown):
+        return first
+    if isinstance(second, Unknown):
+        return second
+    one, other = first.value, second.value
+    total = replace(
+        one,
+        requests=one.requests + other.requests,
+        eligible=one.eligible + other.eligible,
+        copies=one.copies + other.copies,
+        copies_failed=one.copies_failed + other.copies_failed,
+        active=one.active + other.active,
+        percent=one.percent if one.percent == other.percent else None,
+    )
+    return Found(total)
+
+
+def _clause(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"it answered {error.response.status_code}"
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer in {TIMEOUT_SECONDS:g} s"
+    return f"it could not be reached ({type(error).__name__})"

@@ -1,0 +1,1 @@
+"""The reconcile loop on kopf: gather, plan, apply, status."""

@@ -1,0 +1,274 @@
+"""Reads everything that one reconcile decides on, once, into one frozen `Snapshot`."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from shadow_operator.adapters import comparators, envoy, layers
+from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
+from shadow_operator.adapters.pods import reachable
+from shadow_operator.api.enums import RequestedPhase
+from shadow_operator.api.errors import InvalidSpec
+from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
+from shadow_operator.api.resource import ShadowDeployment
+from shadow_operator.controller.workers import Key
+from shadow_operator.core import evidence, mirror, names
+from shadow_operator.core.errors import CannotClone
+from shadow_operator.core.pods import read_pod
+from shadow_operator.core.serving import serving
+from shadow_operator.core.snapshot import (
+    Found,
+    Item,
+    LayerReading,
+    Manifest,
+    Missing,
+    ObjectRef,
+    Pod,
+    Settings,
+    Snapshot,
+    Unknown,
+    found,
+)
+from shadow_operator.core.unreadable import read_resource
+
+SELECTING_KINDS: Final = (
+    ("v1", "Service"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("apps/v1", "ReplicaSet"),
+    ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ("monitoring.coreos.com/v1", "PodMonitor"),
+)
+"""Kinds that select pods by labels; the clones must not be taken for production by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where everything is read from."""
+
+    api: KubernetesApi
+    http: httpx.AsyncClient
+    """For calls to pods."""
+    settings: Settings
+
+
+async def gather(sources: Sources, key: Key) -> Snapshot | None:
+    """Read the resource and all that belongs to it; None when the resource is gone.
+
+    Raises `ApiError` where the resource itself can't be read: there is nothing to decide on then.
+    """
+    api, (namespace, name) = sources.api, key
+    body = await api.get(ObjectRef(API_VERSION, KIND, name), namespace)
+    if isinstance(body, Missing):
+        return None
+    if isinstance(body, Unknown):
+        raise ApiError(body.reason)
+    annotations = await _namespace_annotations(api, namespace)
+    try:
+        resource = read_resource(body.value)
+    except InvalidSpec:
+        return Snapshot(
+            body.value,
+            annotations,
+            sources.settings,
+            pods=_as_pods(await api.list("v1", "Pod", namespace, f"{LABEL_SHADOW}={name}")),
+        )
+    return await _gather_all(sources, body.value, annotations, resource)
+
+
+async def _gather_all(
+    sources: Sources,
+    body: Manifest,
+    annotations: Item[Mapping[str, str]],
+    resource: ShadowDeployment,
+) -> Snapshot:
+    api, http = sources.api, sources.http
+    namespace, name = resource.namespace, resource.name
+    production = resource.spec.production_ref
+    deployment, service, (children, listed_pods), ledger = await asyncio.gather(
+        api.get(ObjectRef("apps/v1", "Deployment", production.deployment_name), namespace),
+        api.get(ObjectRef("v1", "Service", production.service_name), namespace),
+        _children(api, namespace, name),
+        api.get(evidence.reference(name), namespace),
+    )
+    container = _serving_container(resource, deployment, service)
+    ours = _as_pods(listed_pods, container)
+    mine = found(ours) or ()
+    starting = resource.spec.phase is RequestedPhase.SHADOW and isinstance(
+        children[ObjectRef("apps/v1", "Deployment", names.child(name, Role.SHADOW))], Missing
+    )
+    production_pods, selecting, measured, mirrors, layer_readings, probe = await asyncio.gather(
+        _production_pods(api, namespace, deployment, container),
+        _selecting(api, namespace, wanted=starting),
+        _each(mine, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
+        _each(
+            mine,
+            Role.MIRROR,
+            lambda pod: envoy.read(
+                http, pod.ip, pod=pod.name, boot=f"{pod.uid}/{pod.container_id}"
+            ),
+        ),
+        _layers(http, resource, children),
+        _probe(children[ObjectRef("v1", "Pod", names.child(name, Role.PROBE))]),
+    )
+    return Snapshot(
+        body=body,
+        namespace_annotations=annotations,
+        settings=sources.settings,
+        deployment=deployment,
+        service=service,
+        production_pods=production_pods,
+        selecting=selecting,
+        children=children,
+        pods=ours,
+        comparators=measured,
+        mirrors=mirrors,
+        layers=layer_readings,
+        probe=probe[0],
+        probe_reachable_from_here=probe[1],
+        ledger=ledger,
+    )
+
+
+async def _namespace_annotations(api: KubernetesApi, namespace: str) -> Item[Mapping[str, str]]:
+    item = await api.get(ObjectRef("v1", "Namespace", namespace), None)
+    if isinstance(item, Found):
+        return Found(item.value["metadata"].get("annotations") or {})
+    return item
+
+
+def _serving_container(
+    resource: ShadowDeployment, deployment: Item[Manifest], service: Item[Manifest]
+) -> str | None:
+    """Give the container whose image counts; None where that is not to be found out."""
+    if not isinstance(deployment, Found) or not isinstance(service, Found):
+        return None
+    try:
+        return serving(deployment.value, service.value, resource.spec).container
+    except CannotClone:
+        return None
+
+
+async def _production_pods(
+    api: KubernetesApi, namespace: str, deployment: Item[Manifest], container: str | None
+) -> Item[tuple[Pod, ...]]:
+    if not isinstance(deployment, Found):
+        return deployment
+    selector = label_selector(deployment.value["spec"]["selector"])
+    return _as_pods(await api.list("v1", "Pod", namespace, selector), container)
+
+
+def label_selector(selector: Mapping[str, Any]) -> str:
+    """Write a `LabelSelector` as a query has it."""
+    labels = [f"{key}={value}" for key, value in sorted(selector.get("matchLabels", {}).items())]
+    for rule in selector.get("matchExpressions") or ():
+        key, values = rule["key"], f"({','.join(rule.get('values') or ())})"
+        labels.append(
+            {
+                "In": f"{key} in {values}",
+                "NotIn": f"{key} notin {values}",
+                "Exists": key,
+                "DoesNotExist": f"!{key}",
+            }[rule["operator"]]
+        )
+    return ",".join(labels)
+
+
+def _as_pods(
+    item: Item[tuple[Manifest, ...]], container: str | None = None
+) -> Item[tuple[Pod, ...]]:
+    if isinstance(item, Found):
+        pods = (read_pod(manifest, container) for manifest in item.value)
+        return Found(tuple(sorted(pods, key=lambda pod: pod.name)))
+    return item
+
+
+async def _children(
+    api: KubernetesApi, namespace: str, name: str
+) -> tuple[Mapping[ObjectRef, Item[Manifest]], Item[tuple[Manifest, ...]]]:
+    """Read children with one list per kind, and with them all our pods.
+
+    What no list shows is asked for by name: an object without our label may still have a child's
+    name; it is a stranger's, and must be seen. A list that failed says nothing about its kind.
+    """
+    wanted = (*names.references(name), *mirror.references(name), mirror.entry(name))
+    kinds = sorted({(ref.api_version, ref.kind) for ref in wanted})
+    answers = await asyncio.gather(
+        *(api.list(*kind, namespace, f"{LABEL_SHADOW}={name}") for kind in kinds)
+    )
+    lists = dict(zip(kinds, answers, strict=True))
+    items: dict[ObjectRef, Item[Manifest]] = {
+        ObjectRef.of(manifest): Found(manifest)
+        for answer in answers
+        for manifest in found(answer) or ()
+    }
+    for ref in wanted:
+        if isinstance(answer := lists[ref.api_version, ref.kind], Unknown):
+            items[ref] = answer
+    absent = [ref for ref in wanted if ref not in items]
+    asked = await asyncio.gather(*(api.get(ref, namespace) for ref in absent))
+    items |= dict(zip(absent, asked, strict=True))
+    return {ref: items[ref] for ref in wanted}, lists["v1", "Pod"]
+
+
+async def _selecting(
+    api: KubernetesApi, namespace: str, *, wanted: bool
+) -> Item[tuple[Manifest, ...]]:
+    if not wanted:  # it is judged before the clones are made
+        return Found(())
+    lists = await asyncio.gather(*(api.list(*kind, namespace) for kind in SELECTING_KINDS))
+    for item in lists:
+        if isinstance(item, Unknown):
+            return item
+    return Found(tuple(manifest for item in lists for manifest in found(item) or ()))
+
+
+async def _each(pods: Iterable[Pod], role: Role, read: Any) -> dict[str, Any]:
+    chosen = [pod for pod in pods if pod.role == role and pod.ip]
+    return dict(
+        zip((pod.name for pod in chosen), await asyncio.gather(*map(read, chosen)), strict=True)
+    )
+
+
+async def _layers(
+    http: httpx.AsyncClient,
+    resource: ShadowDeployment,
+    children: Mapping[ObjectRef, Item[Manifest]],
+) -> tuple[LayerReading, ...]:
+    spec, template = resource.spec, resource.spec.effective_layer_path_template
+    if spec.phase is RequestedPhase.NONE or not spec.layers or not template:
+        return ()
+    service = found(children[ObjectRef("v1", "Service", names.child(resource.name, Role.SHADOW))])
+    if service is None:
+        return ()
+    address, port = service["spec"].get("clusterIP"), service["spec"]["ports"][0]["port"]
+    host = f"[{address}]" if ":" in str(address) else address
+    return await layers.probe(http, f"http://{host}:{port}", template, spec.layers)
+
+
+async def _probe(pod: Item[Manifest]) -> tuple[Item[Mapping[str, Any]], bool | None]:
+    """Read what the isolation probe reported, and try the same connection from here."""
+    if not isinstance(pod, Found):
+        return pod, None
+    report = probe_report(pod.value)
+    if not isinstance(report, Found):
+        return report, None
+    host, _, port = str(report.value["target"]).rpartition(":")
+    return report, await reachable(host.strip("[]"), int(port))
+
+
+def probe_report(pod: Manifest) -> Item[Mapping[str, Any]]:
+    """Give the line that the probe left; `Unknown` until it has ended."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        ended = (status.get("state") or {}).get("terminated")
+        if ended:
+            try:
+                report = orjson.loads(ended.get("message") or "")
+            except orjson.JSONDecodeError:
+                return Unknown(f"the isolation probe ended without a report ({ended['reason']})")
+            return Found(report) if "target" in report else Unknown("the report names no target")
+    return Unknown("the isolation probe runs")

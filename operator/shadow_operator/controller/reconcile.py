@@ -1,0 +1,43 @@
+"""gather -> plan -> apply -> status."""
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+
+from shadow_operator.adapters.kubernetes import ApiError
+from shadow_operator.controller.execute import execute
+from shadow_operator.controller.gather import Sources, gather
+from shadow_operator.controller.workers import Key
+from shadow_operator.core.plan import plan
+
+_log = structlog.get_logger(__name__)
+
+_CONFLICT_SECONDS: Final = 1.0
+"""Somebody changed an object between reading and writing: read everything again."""
+
+
+class Reconciler:
+    """Reconciles any resource; holds clients, no state of a resource."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self.last_finished: float | None = None
+        """Monotonic time of the last reconcile that came to its end."""
+
+    async def __call__(self, key: Key) -> float | None:
+        """Reconcile once; answer in how many seconds to look again, None when it is gone."""
+        snapshot = await gather(self._sources, key)
+        if snapshot is None:
+            return None
+        decided = await asyncio.to_thread(plan, snapshot, time.time())
+        try:
+            await execute(self._sources.api, self._sources.http, snapshot, decided)
+        except ApiError as error:
+            if not error.conflict:
+                raise
+            _log.info("read again", namespace=key[0], name=key[1], why=str(error))
+            return _CONFLICT_SECONDS
+        self.last_finished = time.monotonic()
+        return decided.requeue_after

@@ -1,0 +1,79 @@
+"""Settings of an installation, from the environment; the chart sets them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shadow_operator.core.snapshot import Settings
+
+PREFIX: Final = "SHADOW_"
+
+
+class SettingsError(Exception):
+    """The environment can't be used; the message says which variable and why."""
+
+
+class OperatorSettings(BaseModel):
+    """`SHADOW_<NAME>` in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    operator_image: str
+    """Image of the operator itself: comparators and isolation probes run it too."""
+    envoy_image: str = "envoyproxy/envoy:v1.40.0"
+    """Image with `envoy` on its path, 1.30 or later."""
+    interval_seconds: Annotated[float, Field(ge=1, le=300)] = 30.0
+    """How often comparators are scraped and each resource is looked at, in seconds. A short one is
+    for trying things out: evidence is written once in each interval."""
+    cluster_domain: str = "cluster.local"
+    """DNS domain of the cluster's Services."""
+    image_pull_policy: str = "IfNotPresent"
+    """For comparators, probes and Envoy."""
+    clone_priority_class: str = ""
+    """PriorityClass of shadow and reference. Empty: the cluster's default."""
+    watch_namespaces: str = ""
+    """Namespaces to serve, comma separated. Empty: all, which needs a ClusterRole."""
+    liveness_address: str = "http://0.0.0.0:8080/healthz"
+    """Where the kubelet asks whether the operator lives."""
+    log_format: str = "json"
+    """`json`, or `console` for people."""
+    namespace: str = "shadow-system"
+    """Where the operator runs (`POD_NAMESPACE`): the network policies let it in."""
+    instance: str = "shadow-operator"
+    """Label `app.kubernetes.io/instance` of the operator's pods."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "OperatorSettings":
+        """Read them; raise `SettingsError` with a sentence."""
+        values = {
+            name: environ[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if environ.get(PREFIX + name.upper())
+        }
+        if "POD_NAMESPACE" in environ:
+            values["namespace"] = environ["POD_NAMESPACE"]
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            variable = PREFIX + str(problem["loc"][0]).upper()
+            raise SettingsError(
+                f"Set the environment variable {variable}: {problem['msg']}."
+            ) from error
+
+    def for_decisions(self) -> Settings:
+        """Give the part that decisions read."""
+        return Settings(
+            operator_image=self.operator_image,
+            envoy_image=self.envoy_image,
+            operator_namespace=self.namespace,
+            operator_labels={
+                "app.kubernetes.io/name": "shadow-operator",
+                "app.kubernetes.io/instance": self.instance,
+            },
+            interval_seconds=self.interval_seconds,
+            cluster_domain=self.cluster_domain,
+            image_pull_policy=self.image_pull_policy,
+            clone_priority_class=self.clone_priority_class,
+        )
