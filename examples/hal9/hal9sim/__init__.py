@@ -1,0 +1,1 @@
+"""A small simulation of HAL9: the workload of the demo and of the tests."""
