@@ -1,0 +1,223 @@
+"""Each constraint of the schema against a real API server: one accepted, one refused case.
+
+The cases are objects in tests/data/crd; bounds, enumerations and required fields are broken one by
+one, from the resource in which every field is set.
+"""
+
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any, Protocol
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from shadow_operator.api.names import GROUP, PLURAL, VERSION
+from tests.support.schema import CRD_FILE, ROOT, root_schema
+from tests.support.violations import Variant, edges, violations
+
+CASES = ROOT / "tests/data/crd"
+NAMESPACE = f"crd-constraints-{uuid.uuid4().hex[:8]}"
+KIND = (GROUP, VERSION, NAMESPACE, PLURAL)
+Resource = dict[str, Any]
+
+
+class ControlPlane(Protocol):
+    @property
+    def kubeconfig(self) -> Any: ...
+
+
+class ApiServer:
+    """What these tests ask of an API server that knows the CustomResourceDefinition."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.kubeconfig = kubeconfig
+        self._client = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
+        self._resources = client.CustomObjectsApi(self._client)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def refusal(self, resource: Resource) -> str:
+        """Try to create the resource, keeping nothing; the message, or empty if accepted."""
+        try:
+            self._resources.create_namespaced_custom_object(
+                *KIND, resource, dry_run="All", field_validation="Strict"
+            )
+        except client.ApiException as error:
+            if error.status not in {400, 422}:
+                raise
+            return str(error.body)
+        return ""
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["kubectl", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@pytest.fixture(scope="module")
+def api(control_plane: ControlPlane) -> Iterator[ApiServer]:
+    server = ApiServer(str(control_plane.kubeconfig))
+    for arguments in (
+        ("apply", "--filename", str(CRD_FILE)),
+        ("create", "namespace", NAMESPACE),
+    ):
+        done = server.kubectl(*arguments)
+        assert done.returncode == 0, done.stderr
+    _wait_until_served(server)
+    yield server
+    server.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    server.close()
+
+
+def _wait_until_served(server: ApiServer) -> None:
+    deadline = time.monotonic() + 30
+    while (done := server.kubectl("get", PLURAL)).returncode != 0:
+        assert time.monotonic() < deadline, done.stderr
+
+
+def _cases(outcome: str) -> list[Any]:
+    return [
+        pytest.param(resource, id=f"{path.stem}-{index}")
+        for path in sorted((CASES / outcome).glob("*.yaml"))
+        for index, resource in enumerate(yaml.safe_load_all(path.read_text("utf-8")))
+    ]
+
+
+EVERY_FIELD: list[Resource] = list(
+    yaml.safe_load_all((CASES / "accepted/every-field.yaml").read_text("utf-8"))
+)
+
+COMPANIONS: dict[tuple[str, Any], Resource] = {
+    # A value at the edge may need another field to make sense.
+    ("soakSeconds", 2_592_000): {"maxDurationSeconds": 2_592_000},
+    ("maxDurationSeconds", 1): {"soakSeconds": 1},
+    ("preset", "HAL9"): {"layers": ["Substrate"]},
+    ("reference.mode", "Production"): {"mirror": {"methods": ["GET"]}},
+    ("mirror.provider", "Envoy"): {"mirror": {"provider": "Envoy"}},
+    ("mirror.provider", "External"): {"mirror": {"provider": "External"}},
+    ("mirror.provider", "GatewayAPI"): {
+        "mirror": {"provider": "GatewayAPI", "httpRouteRef": {"name": "shop"}}
+    },
+    ("mirror.provider", "Istio"): {
+        "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "shop"}}
+    },
+    # A method at the head of the list may stand in it again.
+    **{
+        ("mirror.methods.0", method): {"mirror": {"methods": [method]}}
+        for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+    },
+}
+
+
+def _variants(make: Callable[[Resource, Resource], Iterator[Variant]]) -> list[Any]:
+    schema = root_schema()["properties"]["spec"]
+    cases = {
+        str(variant): (resource, variant)
+        for resource in EVERY_FIELD
+        for variant in make(schema, resource["spec"])
+    }
+    return [pytest.param(*case, id=name) for name, case in cases.items()]
+
+
+@pytest.mark.parametrize("resource", _cases("accepted"))
+def test_an_accepted_case_is_accepted(api: ApiServer, resource: Resource) -> None:
+    assert api.refusal(resource) == ""
+
+
+@pytest.mark.parametrize("resource", _cases("refused"))
+def test_a_refused_case_is_refused_in_a_sentence(api: ApiServer, resource: Resource) -> None:
+    assert _json_text(resource["metadata"]["annotations"]["refused-because"]) in api.refusal(
+        resource
+    )
+
+
+@pytest.mark.parametrize(("resource", "variant"), _variants(violations))
+def test_a_value_beyond_a_bound_is_refused(
+    api: ApiServer, resource: Resource, variant: Variant
+) -> None:
+    assert variant.refusal in api.refusal({**resource, "spec": variant.resource})
+
+
+@pytest.mark.parametrize(("resource", "variant"), _variants(edges))
+def test_a_value_at_the_edge_is_accepted(
+    api: ApiServer, resource: Resource, variant: Variant
+) -> None:
+    path = ".".join(str(step) for step in variant.path)
+    value: Any = variant.resource
+    for step in variant.path:
+        value = value[step]
+    spec = {**variant.resource, **COMPANIONS.get((path, value), {})}
+    assert api.refusal({**resource, "spec": spec}) == ""
+
+
+def test_production_can_only_change_while_there_is_no_shadow(api: ApiServer) -> None:
+    resource: Resource = {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "ShadowDeployment",
+        "metadata": {"name": "change"},
+        "spec": {
+            "phase": "Shadow",
+            "productionRef": {"deploymentName": "shop", "serviceName": "shop"},
+            "shadow": {"image": "shop:new"},
+        },
+    }
+    elsewhere = deepcopy(resource)
+    elsewhere["spec"]["productionRef"]["serviceName"] = "other"
+    stopped = deepcopy(elsewhere)
+    stopped["spec"]["phase"] = "None"
+
+    assert _apply(api, resource) == ""
+    assert "set phase: None before productionRef is changed" in _apply(api, elsewhere)
+    assert _apply(api, stopped) == ""
+    assert _apply(api, elsewhere) == ""
+
+
+def test_the_smallest_example_is_accepted_and_gets_the_defaults_of_the_runbook(
+    api: ApiServer,
+) -> None:
+    resource = yaml.safe_load((ROOT / "examples/smallest.yaml").read_text("utf-8"))
+    resource["metadata"]["namespace"] = NAMESPACE
+    done = api.kubectl(
+        "create", "--dry-run=server", "-o", "yaml", "-f", "-", stdin=json.dumps(resource)
+    )
+    assert done.returncode == 0, done.stderr
+    spec = yaml.safe_load(done.stdout)["spec"]
+    assert spec["gates"]["matchRate"] == {"mode": "Required", "minPercent": "99.9"}
+    assert spec["gates"]["latencyP99"] == {"mode": "Required", "maxIncreasePercent": 10}
+    assert spec["soakSeconds"] == 86_400
+    assert spec["mirror"]["methods"] == ["GET", "HEAD"]
+
+
+def test_kubectl_explain_is_documentation(api: ApiServer) -> None:
+    done = api.kubectl("explain", "shadowdeployment.spec.clones.replicas")
+    assert "Pods of the shadow and of the reference each (1..100, default 2)" in " ".join(
+        done.stdout.split()
+    )
+
+
+def test_the_short_name_and_get_all_find_the_resource(api: ApiServer) -> None:
+    resource = deepcopy(EVERY_FIELD[0])
+    assert _apply(api, resource) == ""
+    assert "every-field" in api.kubectl("get", "shd").stdout
+    assert "shadowdeployment.hal9.ai/every-field" in api.kubectl("get", "all").stdout
+
+
+def _apply(api: ApiServer, resource: Resource) -> str:
+    # As JSON: PyYAML writes the string "1e-6" without quotes, and YAML 1.2 reads a number.
+    return api.kubectl("apply", "-f", "-", stdin=json.dumps(resource)).stderr
+
+
+def _json_text(text: str) -> str:
+    """Give the text as it stands inside the JSON of a Status object."""
+    return text.replace('"', '\\"')

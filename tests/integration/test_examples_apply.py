@@ -1,0 +1,105 @@
+"""Every manifest in examples/ against a real API server, as its README applies them."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+NAMESPACES = ("hal9/namespaces.yaml", "plain/namespace.yaml")
+APPLIED = (
+    ("hal9", "hal9/production.yaml"),
+    ("hal9", "hal9/traffic.yaml"),
+    ("hal9", "hal9/shadow.yaml"),
+    ("hal9", "smallest.yaml"),
+    ("hal9-broken", "hal9/production.yaml"),
+    ("hal9-broken", "hal9/traffic.yaml"),
+    ("hal9-broken", "hal9/shadow-broken.yaml"),
+    ("hal9-broken", "external-mirror/shadow.yaml"),
+    ("shop", "plain/production.yaml"),
+    ("shop", "plain/shadow.yaml"),
+)
+"""Namespace and file."""
+
+Kubectl = Callable[..., str]
+
+
+class ControlPlane(Protocol):
+    @property
+    def kubeconfig(self) -> Path: ...
+
+
+@pytest.fixture(scope="module")
+def kubectl(control_plane: ControlPlane) -> Iterator[Kubectl]:
+    """Run kubectl on an API server that has the definition and the examples' namespaces."""
+
+    def run(*arguments: str, stdin: str | None = None) -> str:
+        done = _kubectl(control_plane.kubeconfig, *arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    definition = str(ROOT / "crds" / "hal9.ai_shadowdeployments.yaml")
+    run("apply", "--filename", definition)
+    run("wait", "--for=condition=Established", "--timeout=30s", "--filename", definition)
+    deadline = time.monotonic() + 30  # established is a moment before served
+    while (done := _kubectl(control_plane.kubeconfig, "get", "shadowdeployments")).returncode != 0:
+        assert time.monotonic() < deadline, done.stderr
+    for path in NAMESPACES:
+        run("apply", "--filename", str(EXAMPLES / path))
+    yield run
+    for path in NAMESPACES:
+        run("delete", "--wait=false", "--filename", str(EXAMPLES / path))
+
+
+def _kubectl(
+    kubeconfig: Path, *arguments: str, stdin: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["kubectl", "--kubeconfig", str(kubeconfig), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_no_example_is_left_out() -> None:
+    assert {path for _, path in APPLIED} | set(NAMESPACES) == {
+        str(file.relative_to(EXAMPLES)) for file in EXAMPLES.rglob("*.yaml")
+    }
+
+
+@pytest.mark.parametrize(("namespace", "path"), APPLIED)
+def test_an_example_is_accepted_without_a_warning(
+    kubectl: Kubectl, namespace: str, path: str
+) -> None:
+    arguments = ("--namespace", namespace, "--filename", str(EXAMPLES / path))
+    said = kubectl("apply", "--dry-run=server", "--validate=strict", *arguments)
+    assert "created (server dry run)" in said
+    assert "warning" not in said.lower()
+
+
+@pytest.mark.parametrize(("namespace", "path"), APPLIED)
+def test_its_pods_are_admitted_where_restricted_is_enforced(
+    kubectl: Kubectl, namespace: str, path: str
+) -> None:
+    for pod in pods(path):
+        said = kubectl(
+            *("create", "--dry-run=server", "--namespace", namespace, "--filename", "-"),
+            stdin=yaml.safe_dump(pod),
+        )
+        assert "created (server dry run)" in said
+
+
+def pods(path: str) -> Iterator[dict[str, Any]]:
+    for item in yaml.safe_load_all((EXAMPLES / path).read_text()):
+        if item["kind"] == "Deployment":
+            template = item["spec"]["template"]
+            metadata = {**template["metadata"], "name": item["metadata"]["name"]}
+            yield {**template, "apiVersion": "v1", "kind": "Pod", "metadata": metadata}

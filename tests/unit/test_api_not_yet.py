@@ -1,0 +1,87 @@
+"""What this version can't do is refused; what it can do passes."""
+
+from typing import Any
+
+import pytest
+
+from shadow_operator.api.not_yet import NOT_YET, refusals
+from shadow_operator.api.spec import Spec
+
+SMALLEST: dict[str, Any] = {
+    "productionRef": {"deploymentName": "shop", "serviceName": "shop"},
+    "shadow": {"image": "shop:new"},
+}
+
+RULE = {"path": "$.a", "reason": "x"}
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "spec.learning": {"learning": "ShadowOnly"},
+    "spec.reference.mode": {"reference": {"mode": "Production"}},
+    "spec.mirror.provider": {"mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}}},
+    "spec.comparison.tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
+    "spec.comparison.expectedVariations": {"comparison": {"expectedVariations": [RULE]}},
+    "spec.comparison.learningMarker": {"comparison": {"learningMarker": "header:x"}},
+    "spec.gates.routes": {"gates": {"routes": {"required": ["/a"]}}},
+    "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
+    "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
+    "spec.gates.throughput": {"gates": {"throughput": {"mode": "Required"}}},
+    "spec.gates.headroom": {"gates": {"headroom": {"minCpuPercent": 1}}},
+    "spec.gates.memoryGrowth": {"gates": {"memoryGrowth": {"mode": "Advisory"}}},
+    "spec.gates.alerts": {"gates": {"alerts": {"ignore": [{"name": "a", "reason": "x"}]}}},
+    "spec.guard": {"guard": {"forSeconds": 10}},
+    "spec.approval": {"approval": "Required"},
+}
+
+SUPPORTED: dict[str, dict[str, Any]] = {
+    "everything by default": {},
+    "defaults written out": {
+        "learning": "Disabled",
+        "approval": "NotRequired",
+        "gates": {"latencyP99": {"mode": "Required", "maxIncreasePercent": 10}},
+        "guard": {"forSeconds": 60},
+    },
+    "a shorter baseline": {"guard": {"baselineSeconds": 5}},
+    "no reference": {"reference": {"mode": "None", "controlPercent": 0}},
+    "an external mirror": {"mirror": {"provider": "External"}},
+    "rules that excuse": {
+        "comparison": {"ignore": [RULE], "unordered": [RULE], "critical": [RULE], "routes": ["/a"]}
+    },
+    "gates that are judged": {
+        "gates": {
+            "matchRate": {"minPercent": "99"},
+            "criticalDifferences": {"mode": "Advisory"},
+            "shadowErrors": {"maxExcessPercent": "1"},
+            "timeouts": {"mode": "Off"},
+            "coverage": {"minPercent": 50},
+            "eligibleShare": {"mode": "Required"},
+            "unproven": {"maxPercent": 90},
+            "layers": {"mode": "Off"},
+            "judgedShare": {"minPercent": 1},
+            "minimumPairs": {"total": 10},
+        }
+    },
+}
+
+
+def _spec(fields: dict[str, Any]) -> Spec:
+    return Spec.model_validate({**SMALLEST, **fields})
+
+
+@pytest.mark.parametrize("path", [entry.path for entry in NOT_YET])
+def test_a_field_whose_behaviour_comes_later_is_refused(path: str) -> None:
+    (sentence,) = refusals(_spec(REFUSED[path]))
+    assert sentence.startswith(f"{path}: ")
+    assert sentence.endswith(".")
+
+
+def test_each_refusal_is_tried() -> None:
+    assert set(REFUSED) == {entry.path for entry in NOT_YET}
+
+
+@pytest.mark.parametrize("fields", SUPPORTED.values(), ids=SUPPORTED)
+def test_a_field_that_works_is_not_refused(fields: dict[str, Any]) -> None:
+    assert refusals(_spec(fields)) == ()
+
+
+def test_several_fields_get_a_sentence_each() -> None:
+    assert len(refusals(_spec({**REFUSED["spec.learning"], **REFUSED["spec.approval"]}))) == 2

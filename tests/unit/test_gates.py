@@ -1,0 +1,458 @@
+"""The gates as a table: what was seen, and what the gate says about it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from shadow_operator.api.enums import GateName, GateResult
+from shadow_operator.api.evidence import ControlCounts, RouteCounts
+from shadow_operator.api.status import Gate
+from shadow_operator.core.counts import Counts
+from shadow_operator.core.gates import GATES
+from shadow_operator.core.judgement import Subject, judge
+from shadow_operator.core.ledger import (
+    Coverage,
+    LayerRecord,
+    Ledger,
+    Look,
+    Process,
+    begin,
+)
+from shadow_operator.core.rules import rules_version
+from shadow_operator.core.soak import Soak
+from tests.support.readings import EPOCH, ROUTE, control, route, signature, spec, table
+
+PASSED, FAILED = GateResult.PASSED, GateResult.FAILED
+INCONCLUSIVE, ERROR = GateResult.INCONCLUSIVE, GateResult.ERROR
+NOT_APPLICABLE = GateResult.NOT_APPLICABLE
+
+TIME = "$.time timestamp"
+STATE = "$.state text"
+CHANGED = control(150, {}, {STATE: 150})
+"""Controls that prove that the shadow, and only the shadow, changed the state."""
+
+
+def proved(where: str) -> dict[str, ControlCounts]:
+    """Give controls that prove that only the shadow differs at `where`."""
+    return {"uniform": control(250, {}, {where: 5}), "triggered": control(20, {}, {where: 20})}
+
+
+@dataclass
+class Seen:
+    """What a ledger of ten minutes shows, after the soak unless said otherwise."""
+
+    routes: tuple[RouteCounts, ...]
+    spec: dict[str, Any] = field(default_factory=dict)
+    soaked: bool = True
+    eligible: int | None = None
+    received: int | None = None
+    credentials: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    layers: dict[str, LayerRecord] = field(default_factory=dict)
+    look: tuple[int, int, tuple[GateName, ...]] | None = None
+
+    def ledger(self) -> Ledger:
+        pairs = sum(one.pairs for one in self.routes)
+        received = pairs if self.received is None else self.received
+        eligible = received if self.eligible is None else self.eligible
+        counts = Counts(
+            received=received,
+            eligible=received,
+            routes=self.routes,
+            credentials=self.credentials,
+            skipped=self.skipped,
+        )
+        process = Process(
+            pod="p", pod_uid="u", boot_id="b", started_time=0, time=600, counts=counts
+        )
+        soak = Soak(elapsed=600.0 if self.soaked else 60.0, counted_to=600.0)
+        look = None
+        if self.look:
+            number, at, passed = self.look
+            rules = rules_version(spec(**self.spec).comparison)
+            look = Look(number=number, pairs=at, time=600, rules=rules, passed=passed)
+        return begin(EPOCH, now=0, interval=30).model_copy(
+            update={
+                "processes": (process,),
+                "coverage": Coverage(requests=2 * eligible, eligible=eligible, expected=eligible),
+                "soak": soak,
+                "layers": self.layers,
+                "look": look,
+                "first_measurement": 0.0,
+                "last_measurement": 600.0,
+                "advanced": 600.0,
+            }
+        )
+
+    def gate(self, name: GateName) -> Gate:
+        wanted = spec(**{"soakSeconds": 600} | self.spec)
+        judged = judge(wanted, self.ledger(), Subject("hal9", "hal9"), now=600.0)
+        return next(gate for gate in judged.gates if gate.name is name)
+
+
+def clean(pairs: int, **changes: Any) -> tuple[RouteCounts, ...]:
+    return (route(pairs, **changes),)
+
+
+def wrong(where: str, **changes: Any) -> tuple[RouteCounts, ...]:
+    """Give 5,000 pairs of which 100 differ at `where`, and only in the shadow."""
+    return clean(4900, differing={where: 100}, **proved(where), **changes)
+
+
+def ill(since: float, time: float) -> dict[str, LayerRecord]:
+    return {"Cognitive": LayerRecord(healthy=False, since=since, time=time, message="3 neurons")}
+
+
+CRITICAL, MATCH = GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE
+ERRORS, TIMEOUTS = GateName.SHADOW_ERRORS, GateName.TIMEOUTS
+COVERAGE, ELIGIBLE, UNPROVEN = GateName.COVERAGE, GateName.ELIGIBLE_SHARE, GateName.UNPROVEN
+JUDGED, MINIMUM, LAYERS = GateName.JUDGED_SHARE, GateName.MINIMUM_PAIRS, GateName.LAYERS
+
+IGNORE_STATE = {"comparison": {"ignore": [{"path": "$.state", "reason": "renamed"}]}}
+ALONE = {"reference": {"mode": "None"}}
+OWN_MIRROR = {"mirror": {"provider": "External"}}
+ONE_LAYER = {"layers": ["Cognitive"]}
+
+Row = tuple[GateName, Seen, GateResult, str]
+CASES: dict[str, Row] = {
+    # critical differences
+    "no critical difference": (CRITICAL, Seen(clean(5000)), PASSED, "in 5,000 pairs"),
+    "nothing compared can't pass": (CRITICAL, Seen(()), INCONCLUSIVE, "No pair"),
+    "without a reference nothing differs": (
+        CRITICAL, Seen(clean(0), ALONE), NOT_APPLICABLE, "no reference",
+    ),
+    "another status class is critical": (
+        CRITICAL,
+        Seen(wrong("status status 200>500")),
+        FAILED,
+        f"{ROUTE} status status 200>500 in 100 of 5,000 pairs",
+    ),
+    "another status of the same class is not": (
+        CRITICAL,
+        Seen(wrong("status status 200>201")),
+        PASSED,
+        "No critical",
+    ),
+    "a member that practically all answers have is missing": (
+        CRITICAL,
+        Seen(
+            wrong("$.state missing", present={"$.state": 0.99})
+        ),
+        FAILED,
+        "$.state missing",
+    ),
+    "an optional member is missing": (
+        CRITICAL,
+        Seen(
+            wrong("$.state missing", present={"$.state": 0.9})
+        ),
+        PASSED,
+        "",
+    ),
+    "a changed JSON type is critical": (
+        CRITICAL,
+        Seen(wrong("$.n type string>number")),
+        FAILED,
+        "$.n type string>number",
+    ),
+    "a listed place is critical": (
+        CRITICAL,
+        Seen(
+            wrong("$.balance number 1e-9"),
+            {"comparison": {"critical": [{"path": "$.balance", "reason": "money"}]}},
+        ),
+        FAILED,
+        "$.balance",
+    ),
+    "one interval reproduces nothing": (
+        CRITICAL,
+        Seen(
+            clean(
+                4900,
+                signatures=(signature("status status 200>500", 100, first=10, last=35),),
+                **proved("status status 200>500"),
+            )
+        ),
+        INCONCLUSIVE,
+        "3 pairs in 2 intervals",
+    ),
+    "noise is never critical": (
+        CRITICAL,
+        Seen(
+            clean(
+                4900,
+                differing={"$.n type string>null": 100},
+                uniform=control(150, {"$.n type string>null": 5}, {"$.n type string>null": 5}),
+            )
+        ),
+        PASSED,
+        "",
+    ),
+    "whether it is noise is not decided yet": (
+        CRITICAL,
+        Seen(clean(4990, differing={"status status 200>500": 10}, uniform=control(10))),
+        INCONCLUSIVE,
+        "not decided yet",
+    ),
+    "an ignored place is not critical": (
+        CRITICAL,
+        Seen(
+            clean(4900, differing={"$.state type string>null": 100}, uniform=control(150)),
+            IGNORE_STATE,
+        ),
+        PASSED,
+        "",
+    ),
+    # match rate
+    "five thousand clean pairs pass at the look": (
+        MATCH, Seen(clean(5000)), PASSED, "5,000 of 5,000 pairs match",
+    ),
+    "a hundred clean pairs are not enough": (
+        MATCH, Seen(clean(100)), INCONCLUSIVE, "3,118 more pairs are needed",
+    ),
+    "nothing is judged before the soak is complete": (
+        MATCH, Seen(clean(50_000), soaked=False), INCONCLUSIVE, "when the soak is complete",
+    ),
+    "a clearly worse version fails before": (
+        MATCH,
+        Seen(clean(900, differing={STATE: 100}, uniform=CHANGED), soaked=False),
+        FAILED,
+        f"{ROUTE} $.state text in 100 pairs",
+    ),
+    "but not on its first pairs": (
+        MATCH,
+        Seen(clean(0, differing={STATE: 99}, uniform=CHANGED), soaked=False),
+        INCONCLUSIVE,
+        "0 of 99",
+    ),
+    "one mismatch in five thousand passes": (
+        MATCH, Seen(clean(4999, differing={STATE: 1}, uniform=CHANGED)), PASSED, "",
+    ),
+    "two do not decide": (
+        MATCH,
+        Seen(clean(4998, differing={STATE: 2}, uniform=CHANGED)),
+        INCONCLUSIVE,
+        "does not decide yet, 5,000 more pairs",
+    ),
+    "fifteen fail": (
+        MATCH, Seen(clean(4985, differing={STATE: 15}, uniform=CHANGED)), FAILED, "",
+    ),
+    "an ignored place matches": (
+        MATCH,
+        Seen(clean(4900, differing={STATE: 100}, uniform=CHANGED), IGNORE_STATE),
+        PASSED,
+        "5,000 of 5,000",
+    ),
+    "undecided pairs neither pass": (
+        MATCH,
+        Seen(clean(4900, differing={TIME: 100}, uniform=control(5))),
+        INCONCLUSIVE,
+        "100 more need controls",
+    ),
+    "what found no room is a mismatch": (
+        MATCH, Seen(clean(4900, overflow=100)), FAILED, "4,900 of 5,000",
+    ),
+    "between looks what passed stays passed": (
+        MATCH, Seen(clean(5000), look=(1, 4000, (MATCH,))), PASSED, "",
+    ),
+    "between looks nothing passes": (
+        MATCH, Seen(clean(5000), look=(1, 4000, ())), INCONCLUSIVE, "3,000 more pairs",
+    ),
+    "at twice the pairs comes another look": (
+        MATCH, Seen(clean(8000), look=(1, 4000, ())), PASSED, "",
+    ),
+    "a threshold of all can't be proved": (
+        MATCH,
+        Seen(clean(9000), {"gates": {"matchRate": {"minPercent": "100"}}}),
+        INCONCLUSIVE,
+        "set a threshold below",
+    ),
+    # errors
+    "no errors": (ERRORS, Seen(clean(5000)), PASSED, "0 errors of the shadow against 0"),
+    "as many errors as the reference": (
+        ERRORS,
+        Seen(clean(200_000, shadow_errors=20, reference_errors=20)),
+        PASSED,
+        "20 errors of the shadow against 20",
+    ),
+    "errors in excess": (
+        ERRORS, Seen(clean(5000, shadow_errors=50, reference_errors=2)), FAILED, "50 errors",
+    ),
+    "answers with 5xx are errors": (
+        ERRORS,
+        Seen(clean(4950, differing={"status status 200>503": 50}, uniform=control(150))),
+        FAILED,
+        "50 errors",
+    ),
+    "5xx that both answer are not": (
+        ERRORS, Seen(clean(5000, unproven={"503": 50})), PASSED, "0 errors",
+    ),
+    "both failed: nobody is accused": (ERRORS, Seen(clean(5000, both_errors=50)), PASSED, ""),
+    "nothing sent": (ERRORS, Seen(()), INCONCLUSIVE, "Nothing was sent"),
+    "errors count where there is no reference": (
+        ERRORS, Seen(clean(5000, shadow_errors=50), ALONE), FAILED, "in 5,050 requests",
+    ),
+    "timeouts in excess": (TIMEOUTS, Seen(clean(5000, shadow_timeouts=50)), FAILED, "50 timeouts"),
+    "few timeouts do not decide": (
+        TIMEOUTS, Seen(clean(5000, shadow_timeouts=4)), INCONCLUSIVE, "more pairs",
+    ),
+    "a limit of zero can't be proved": (
+        TIMEOUTS,
+        Seen(clean(5000), {"gates": {"timeouts": {"maxExcessPercent": "0"}}}),
+        INCONCLUSIVE,
+        "set a threshold",
+    ),
+    # layers
+    "no layers": (LAYERS, Seen(clean(1)), NOT_APPLICABLE, "no layers"),
+    "a healthy layer": (
+        LAYERS,
+        Seen(
+            clean(1), ONE_LAYER, layers={"Cognitive": LayerRecord(healthy=True, since=0, time=600)}
+        ),
+        PASSED,
+        "All 1",
+    ),
+    "a layer that was not reached": (LAYERS, Seen(clean(1), ONE_LAYER), INCONCLUSIVE, "Cognitive"),
+    "a layer that answered long ago": (
+        LAYERS,
+        Seen(
+            clean(1), ONE_LAYER, layers={"Cognitive": LayerRecord(healthy=True, since=0, time=500)}
+        ),
+        INCONCLUSIVE,
+        "No answer from: Cognitive",
+    ),
+    "one bad answer": (
+        LAYERS, Seen(clean(1), ONE_LAYER, layers=ill(600, 600)), INCONCLUSIVE, "next one decides",
+    ),
+    "two bad answers": (
+        LAYERS, Seen(clean(1), ONE_LAYER, layers=ill(570, 600)), FAILED, "Cognitive: 3 neurons",
+    ),
+    # coverage
+    "all copies arrived": (COVERAGE, Seen(clean(5000)), PASSED, "5,000 of 5,000"),
+    "half of them are lost": (
+        COVERAGE, Seen(clean(5000), eligible=10_000), INCONCLUSIVE, "lost on their way",
+    ),
+    "within chance of the threshold": (
+        COVERAGE, Seen(clean(940), eligible=1000), INCONCLUSIVE, "within chance",
+    ),
+    "more than can be is an error": (COVERAGE, Seen(clean(5000), eligible=4000), ERROR, "more"),
+    "nothing expected": (COVERAGE, Seen((), eligible=0), INCONCLUSIVE, "100 are needed"),
+    "nothing received of what was expected": (
+        COVERAGE, Seen((), eligible=1000), INCONCLUSIVE, "0 of 1,000",
+    ),
+    "an own mirror is not counted": (
+        COVERAGE, Seen(clean(10), OWN_MIRROR), NOT_APPLICABLE, "own mirror",
+    ),
+    "half of the requests are eligible": (ELIGIBLE, Seen(clean(5000)), PASSED, "5,000 of 10,000"),
+    "too few are": (
+        ELIGIBLE,
+        Seen(
+            clean(5000),
+            {"gates": {"eligibleShare": {"minPercent": 60}}},
+            skipped={"Method": 4000, "Upgrade": 1},
+        ),
+        INCONCLUSIVE,
+        "Method 4,000",
+    ),
+    # representative?
+    "few pairs prove nothing": (UNPROVEN, Seen(clean(900, unproven={"404": 100})), PASSED, "100"),
+    "most answers were 401 for want of a credential": (
+        UNPROVEN,
+        Seen(
+            clean(70, unproven={"401": 930}), received=1000, credentials={"authorization": 990}
+        ),
+        INCONCLUSIVE,
+        "In 93% of 1,000 pairs both sides answered 401, which proves nothing. 990 of 1,000 "
+        "requests carry authorization, which copies lose; mirror.forwardHeaders: [authorization] "
+        "lets it through.",
+    ),
+    "most answers were 404": (
+        UNPROVEN,
+        Seen(clean(70, unproven={"404": 930}), credentials={"cookie": 900}),
+        INCONCLUSIVE,
+        "the clones may lack production's data",
+    ),
+    "most values were compared": (
+        JUDGED,
+        Seen(
+            clean(
+                0, differing={TIME: 5000}, uniform=control(250, {TIME: 250}, {TIME: 250}),
+                present={"$.time": 1.0},
+            )
+        ),
+        PASSED,
+        "90%",
+    ),
+    "most values were ignored": (
+        JUDGED,
+        Seen(
+            clean(
+                4000,
+                hinted_only=1000,
+                hinted=table({f"$.a{i} text": 1000 for i in range(8)}),
+                present={f"$.a{i}": 1.0 for i in range(8)},
+            ),
+            {"comparison": {"ignore": [{"path": f"$.a{i}", "reason": "r"} for i in range(8)]}},
+        ),
+        INCONCLUSIVE,
+        "20%",
+    ),
+    "pairs enough": (MINIMUM, Seen(clean(1000)), PASSED, "1,000 pairs"),
+    "too few pairs": (MINIMUM, Seen(clean(400)), INCONCLUSIVE, "600 more pairs are needed, about"),
+    "a rare route is named": (
+        MINIMUM,
+        Seen((route(5000), route(9, name="GET /rare"))),
+        PASSED,
+        "Untested, with fewer than 100 pairs: GET /rare (9).",
+    ),
+    "all routes are rare": (
+        MINIMUM,
+        Seen(tuple(route(99, name=f"GET /r{i}") for i in range(20))),
+        INCONCLUSIVE,
+        "and 15 more",
+    ),
+    # not judged yet
+    "latency is honest": (
+        GateName.LATENCY_P99, Seen(clean(9000)), NOT_APPLICABLE, "not judged by this version",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "seen", "result", "words"), CASES.values(), ids=CASES.keys())
+def test_gate(name: GateName, seen: Seen, result: GateResult, words: str) -> None:
+    gate = seen.gate(name)
+    assert (gate.result, words in gate.message) == (result, True), gate
+
+
+def test_every_gate_of_the_resource_is_judged_in_its_order() -> None:
+    assert list(GATES) == list(GateName)
+
+
+def test_a_gate_that_is_off_is_not_measured() -> None:
+    wanted = spec(gates={"coverage": {"mode": "Off"}})
+    judged = judge(wanted, Seen(clean(10)).ledger(), Subject("hal9", "hal9"), now=600.0)
+    assert GateName.COVERAGE not in {gate.name for gate in judged.gates}
+
+
+def test_an_undecided_route_that_is_too_rare_to_judge_does_not_block_the_rate() -> None:
+    rare = route(0, {TIME: 9}, name="GET /rare")
+    assert Seen((*clean(5000), rare)).gate(MATCH).result is PASSED
+
+
+def test_what_is_needed_has_a_time() -> None:
+    needs = Seen(clean(1000)).gate(MATCH).needs
+    assert needs is not None
+    assert (needs.pairs, needs.eta_seconds) == (2218, 1330)
+
+
+def test_the_first_look_waits_until_every_rate_can_pass() -> None:
+    early, enough = Seen(clean(3217)), Seen(clean(3218))
+    assert early.gate(MATCH).result is early.gate(ERRORS).result is INCONCLUSIVE
+    assert enough.gate(MATCH).result is enough.gate(ERRORS).result is PASSED
+
+
+def test_each_later_look_is_stricter() -> None:
+    one_mismatch = clean(4999, differing={STATE: 1}, uniform=CHANGED)
+    assert Seen(one_mismatch).gate(MATCH).result is PASSED
+    assert Seen(one_mismatch, look=(1, 2500, ())).gate(MATCH).result is INCONCLUSIVE

@@ -1,0 +1,154 @@
+"""Everything is read once; what could not be read is Unknown, never Missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from shadow_operator.adapters.kubernetes import ApiError
+from shadow_operator.api.names import Role
+from shadow_operator.controller.gather import Sources, gather, label_selector, probe_report
+from shadow_operator.core.plan import plan
+from shadow_operator.core.snapshot import Found, Missing, ObjectRef, Snapshot, Unknown
+from tests.support.api import FakeApi
+from tests.support.clones import SETTINGS
+from tests.support.world import NAME, PROBE, World, deployment_ref, stranger, up
+
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}}
+
+
+def cluster(world: World) -> FakeApi:
+    """Give the API server of a world; pods of ours are left out."""
+    listed = (world.production, world.service, *world.objects.values())
+    return FakeApi(NAMESPACE, world.body, *(o for o in listed if o is not None))
+
+
+async def read(fake: FakeApi) -> Snapshot | None:
+    pods = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    async with fake.client() as api, pods:
+        return await gather(Sources(api, pods, SETTINGS), (NAME, NAME))
+
+
+async def test_a_resource_that_is_gone_is_none() -> None:
+    assert await read(FakeApi(NAMESPACE)) is None
+
+
+async def test_a_resource_that_can_not_be_read_raises() -> None:
+    fake = FakeApi(NAMESPACE)
+    fake.refuse = lambda _, path: 503 if "shadowdeployments" in path else 0
+    with pytest.raises(ApiError):
+        await read(fake)
+
+
+async def test_at_rest_a_look_costs_a_dozen_reads_and_no_write() -> None:
+    fake = cluster(up())
+    snapshot = await read(fake)
+    assert snapshot is not None
+    assert all(call.startswith("GET") for call in fake.calls)
+    assert len(fake.calls) <= 13
+    assert isinstance(snapshot.children[deployment_ref(Role.SHADOW)], Found)
+    assert isinstance(snapshot.ledger, Found)
+
+
+async def test_a_list_that_failed_says_nothing_about_its_kind() -> None:
+    fake = cluster(up())
+    fake.refuse = lambda _, path: 500 if path.endswith("/deployments") else 0
+    snapshot = await read(fake)
+    assert snapshot is not None
+    unread = {ref.kind for ref, item in snapshot.children.items() if isinstance(item, Unknown)}
+    assert unread == {"Deployment"}
+    assert plan(snapshot, 0.0).apply == ()
+
+
+async def test_a_stranger_without_our_label_is_seen() -> None:
+    world = World()
+    ref = deployment_ref(Role.REFERENCE)
+    world.objects[ref] = stranger(ref)
+    snapshot = await read(cluster(world))
+    assert snapshot is not None
+    assert isinstance(snapshot.children[ref], Found)
+    assert snapshot.children[PROBE] == Missing()
+
+
+async def test_what_selects_pods_is_read_only_before_the_clones_are_made() -> None:
+    before, after = cluster(World()), cluster(up())
+    await read(before)
+    await read(after)
+    assert any(call.endswith("/replicasets") for call in before.calls)
+    assert not any(call.endswith("/replicasets") for call in after.calls)
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+async def test_a_spec_that_nobody_can_read_is_read_in_full_only_to_be_deleted(
+    deleting: bool,
+) -> None:
+    world = up()
+    world.spec["samplingPercent"] = "many"
+    if deleting:
+        world.delete()
+    snapshot = await read(cluster(world))
+    assert snapshot is not None
+    assert bool(snapshot.children) is deleting
+
+
+def expression(operator: str, *values: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": "a", "operator": operator, "values": list(values)}]}
+
+
+@pytest.mark.parametrize(
+    ("selector", "query"),
+    [
+        ({"matchLabels": {"b": "2", "a": "1"}}, "a=1,b=2"),
+        (
+            {"matchExpressions": [{"key": "a", "operator": "In", "values": ["1", "2"]}]},
+            "a in (1,2)",
+        ),
+        ({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}, "a notin (1)"),
+        ({"matchExpressions": [{"key": "a", "operator": "Exists"}]}, "a"),
+        (
+            {
+                "matchLabels": {"a": "1"},
+                "matchExpressions": [{"key": "b", "operator": "DoesNotExist"}],
+            },
+            "a=1,!b",
+        ),
+    ],
+)
+def test_a_label_selector_becomes_a_query(selector: Mapping[str, Any], query: str) -> None:
+    assert label_selector(selector) == query
+
+
+def _pod(message: str | None) -> dict[str, Any]:
+    ended = {"terminated": {"message": message, "reason": "Completed"}}
+    state = {"running": {}} if message is None else ended
+    return {"status": {"containerStatuses": [{"state": state}]}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "report"),
+    [
+        ({}, Unknown("the isolation probe runs")),
+        (_pod(None), Unknown("the isolation probe runs")),
+        (_pod(""), Unknown("the isolation probe ended without a report (Completed)")),
+        (_pod("{}"), Unknown("the report names no target")),
+        (_pod('{"target": "x:1"}'), Found({"target": "x:1"})),
+    ],
+)
+def test_the_report_of_the_probe_is_the_line_that_it_left(
+    pod: Mapping[str, Any], report: object
+) -> None:
+    assert probe_report(pod) == report
+
+
+async def test_a_probe_is_reached_for_from_here_too() -> None:
+    world = up()
+    manifest = stranger(PROBE) | _pod('{"target": "127.0.0.1:1", "reachable": false}')
+    manifest["metadata"]["labels"] = {"hal9.ai/shadow": NAME}
+    world.objects[PROBE] = manifest | {"spec": {"containers": [{"name": "probe"}]}}
+    manifest["status"]["containerStatuses"][0]["name"] = "probe"
+    snapshot = await read(cluster(world))
+    assert snapshot is not None
+    assert snapshot.probe == Found({"target": "127.0.0.1:1", "reachable": False})
+    assert snapshot.probe_reachable_from_here is False
+    assert isinstance(snapshot.children[ObjectRef("v1", "Pod", "hal9-probe")], Found)

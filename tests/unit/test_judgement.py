@@ -1,0 +1,434 @@
+"""From ledger and rules to the verdict, and what the verdict does to the ledger."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shadow_operator.api.enums import Decision, GateResult, SoakState
+from shadow_operator.api.evidence import RouteCounts, Sketch
+from shadow_operator.api.reasons import VerdictReason
+from shadow_operator.api.status import Status
+from shadow_operator.core.judgement import (
+    Judgement,
+    Ledger,
+    Subject,
+    advance,
+    begin,
+    decode,
+    encode,
+    hints,
+    judge,
+    settle,
+)
+from shadow_operator.core.snapshot import LayerReading
+from tests.support.readings import (
+    EPOCH,
+    ROUTE,
+    comparators,
+    control,
+    mirror,
+    mirrors,
+    route,
+    snapshot,
+    spec,
+    table,
+)
+from tests.support.schema import problems
+
+SUBJECT = Subject("hal9", "hal9", "sha256:new", "sha256:old")
+TIME = "$.time timestamp"
+STATE = "$.state text"
+PROCEED, EXTEND = Decision.PROCEED_TO_CANARY, Decision.EXTEND_SHADOW
+INVESTIGATE = Decision.INVESTIGATE
+IGNORE_STATE = {"ignore": [{"path": "$.state", "reason": "renamed on purpose"}]}
+
+Routes = Callable[[int], tuple[RouteCounts, ...]]
+"""Pairs so far -> what the comparator has counted."""
+
+
+def noisy(pairs: int) -> tuple[RouteCounts, ...]:
+    """Answer with a timestamp, as every version does."""
+    triples = pairs // 20
+    return (
+        route(
+            0,
+            {TIME: pairs} if pairs else {},
+            uniform=control(triples, {TIME: triples}, {TIME: triples}),
+            present={"$.time": 1.0},
+        ),
+    )
+
+
+def buggy(pairs: int) -> tuple[RouteCounts, ...]:
+    """Answer with a wrong state in 4 % of the pairs."""
+    triples, wrong = pairs // 20, pairs // 25
+    both = f"{STATE}, {TIME}"
+    return (
+        route(
+            0,
+            {TIME: pairs - wrong, both: wrong} if wrong else {TIME: max(1, pairs)},
+            uniform=control(triples, {TIME: triples}, {TIME: triples, STATE: wrong // 20}),
+            triggered=control(20, {TIME: 20}, {TIME: 20, STATE: 20}) if wrong > 20 else control(0),
+            present={"$.time": 1.0, "$.state": 1.0},
+        ),
+    )
+
+
+class Run:
+    """An operator that reads a comparator every 30 s, at ten pairs a second."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.spec = spec(**({"soakSeconds": 600} | changes))
+        self.ledger: Ledger = begin(EPOCH, now=0.0, interval=30.0)
+        self.now = 0.0
+        self.said: list[Judgement] = []
+
+    def go(self, seconds: float, routes: Routes = noisy, **changes: Any) -> Judgement:
+        """Go on for so long; the counts are those of `routes` at each moment."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now += 30.0
+            pairs = int(self.now * 10)
+            self.ledger = advance(
+                self.ledger,
+                comparators(snapshot(*routes(pairs), time=self.now)),
+                mirrors(mirror(pairs)),
+                now=self.now,
+                **({"mirroring": True, "healthy": True, "interval": 30.0} | changes),
+            )
+            self.judge()
+        return self.said[-1]
+
+    def judge(self) -> Judgement:
+        """Judge and settle without reading anything new."""
+        judged = judge(self.spec, self.ledger, SUBJECT, now=self.now)
+        self.ledger = settle(self.spec, self.ledger, judged, now=self.now)
+        self.said.append(judged)
+        return judged
+
+    @property
+    def decisions(self) -> list[Decision | None]:
+        """Return every decision so far, repetitions left out."""
+        said = [judged.verdict.decision if judged.verdict else None for judged in self.said]
+        return [d for n, d in enumerate(said) if n == 0 or d is not said[n - 1]]
+
+
+def decision(judged: Judgement) -> Decision | None:
+    return judged.verdict.decision if judged.verdict else None
+
+
+# --- the two stories ------------------------------------------------------------------------------
+
+
+def test_a_good_version_proceeds_when_the_soak_is_complete() -> None:
+    run = Run()
+    judged = run.go(660)
+    assert run.decisions == [EXTEND, PROCEED]
+    assert judged.verdict is not None
+    assert judged.verdict.reason == VerdictReason.ALL_GATES_PASSED
+    assert "6,600 of 6,600 pairs match (90% of the values judged)" in judged.verdict.message
+    assert (judged.verdict.epoch, judged.verdict.shadow_image_id) == (EPOCH, "sha256:new")
+    assert judged.match_column == "100% (90% judged)"
+    assert (judged.blocked_by, judged.final, judged.soak_complete) == ("", True, True)
+    assert judged.soak.state is SoakState.COMPLETE
+
+
+def test_a_bad_version_is_to_be_investigated_and_its_place_is_named() -> None:
+    run = Run()
+    judged = run.go(660, buggy)
+    assert run.decisions == [EXTEND, INVESTIGATE]
+    assert judged.verdict is not None
+    assert judged.verdict.reason == VerdictReason.GATE_FAILED
+    assert f"{ROUTE} $.state text in 264 pairs" in judged.verdict.message
+    assert judged.blocked_by == "match-rate"
+    top = judged.comparison.top_differences[0]
+    assert (top.route, top.path, top.count, top.excused_by) == (ROUTE, "$.state", 264, None)
+    assert judged.comparison.top_differences[1].excused_by == "noise"
+    assert "topDifferences" in judged.next_step
+
+
+def test_there_is_no_verdict_before_the_first_pair() -> None:
+    run = Run()
+    judged = run.go(60, lambda _: (route(0),))
+    assert judged.verdict is None
+    assert judged.comparison.compared == 0
+
+
+def test_pairs_that_prove_nothing_never_proceed() -> None:
+    run = Run()
+    judged = run.go(3000, lambda pairs: (route(0, unproven={"404": pairs}),))
+    assert run.decisions == [EXTEND]
+    assert judged.verdict is not None
+    assert judged.verdict.reason == VerdictReason.INSUFFICIENT_EVIDENCE
+
+
+def test_lost_credentials_name_the_command_that_lets_them_through() -> None:
+    run = Run()
+    run.ledger = advance(
+        run.ledger,
+        comparators(
+            snapshot(route(500, unproven={"401": 9500}), credentials={"authorization": 9000})
+        ),
+        mirrors(mirror(0)),
+        now=30.0,
+        mirroring=True,
+        healthy=True,
+        interval=30.0,
+    )
+    run.spec = spec(gates={"coverage": {"mode": "Off"}, "matchRate": {"mode": "Advisory"}})
+    judged = run.judge()
+    assert '{"spec":{"mirror":{"forwardHeaders":["authorization"]}}}' in judged.next_step
+    assert judged.blocked_by == "unproven"
+
+
+# --- keeping, losing and giving back --------------------------------------------------------------
+
+
+def test_the_decision_is_kept_when_mirroring_stops() -> None:
+    run = Run()
+    first = run.go(660).verdict
+    run.now += 9000
+    later = run.go(60, lambda _: noisy(6600), mirroring=False, standstill="VerdictReached").verdict
+    assert first is not None
+    assert later is not None
+    assert later.decision is PROCEED
+    assert later.decided_time == first.decided_time
+
+
+def test_a_later_failure_turns_it() -> None:
+    run = Run()
+    run.go(660)
+    judged = run.go(3000, buggy)
+    assert run.decisions == [EXTEND, PROCEED, INVESTIGATE]
+    assert judged.verdict is not None
+    assert judged.verdict.decided_time.timestamp() > 660
+
+
+def test_an_ignore_rule_re_judges_the_past_at_once_and_gives_the_soak_back() -> None:
+    run = Run()
+    run.go(900, buggy)
+    assert run.ledger.soak.counted < 600
+    run.spec = spec(soakSeconds=600, comparison=IGNORE_STATE)
+    judged = run.judge()
+    assert decision(judged) is PROCEED
+    assert judged.comparison.ignored == 360
+    assert "ignore: renamed on purpose" in {
+        top.excused_by for top in judged.comparison.top_differences
+    }
+
+
+def test_a_rule_that_is_taken_back_turns_the_verdict_back() -> None:
+    run = Run(comparison=IGNORE_STATE)
+    assert decision(run.go(660, buggy)) is PROCEED
+    run.spec = spec(soakSeconds=600)
+    assert decision(run.judge()) is INVESTIGATE
+
+
+def test_a_failed_gate_takes_the_soak_away_until_it_holds_again() -> None:
+    run = Run(layers=["Cognitive"])
+    run.go(300, layers=(LayerReading("Cognitive", True, ""),))
+    judged = run.go(90, layers=(LayerReading("Cognitive", False, "no neurons"),))
+    assert decision(judged) is INVESTIGATE
+    assert run.ledger.soak.counted == 0.0
+    judged = run.go(300, layers=(LayerReading("Cognitive", True, ""),))
+    assert decision(judged) is EXTEND
+    assert run.ledger.soak.counted == 300.0
+    assert judged.blocked_by == "soak 5m/10m"
+    assert judged.soak.last_restart is not None
+    assert judged.soak.last_restart_reason == "gate layers failed"
+
+
+def test_a_crash_after_the_soak_restarts_it_while_copies_flow() -> None:
+    run = Run()
+    run.go(660)
+    assert run.go(30, crash="OOMKilled").soak_complete is False
+
+
+def test_a_crash_after_the_soak_changes_nothing_without_copies() -> None:
+    run = Run()
+    run.go(660)
+    judged = run.go(30, lambda _: noisy(6600), crash="OOMKilled", mirroring=False)
+    assert decision(judged) is PROCEED
+
+
+def test_time_runs_out_without_a_decision() -> None:
+    run = Run(soakSeconds=86_400, maxDurationSeconds=86_400)
+    run.spec = spec(soakSeconds=3600, maxDurationSeconds=3600)
+    judged = run.go(3660, lambda pairs: (route(0, unproven={"404": pairs}),))
+    assert judged.verdict is not None
+    assert judged.verdict.reason == VerdictReason.MAX_DURATION_REACHED
+    assert judged.verdict.message.startswith("Mirrored for 1h")
+    assert judged.final
+
+
+def test_a_look_that_hangs_on_undecided_pairs_is_not_used_up() -> None:
+    def until_controlled(pairs: int) -> tuple[RouteCounts, ...]:
+        odd = f"$.odd text, {TIME}"
+        triples = pairs // 20
+        extra = control(20, {TIME: 20, "$.odd text": 11}, {TIME: 20, "$.odd text": 20})
+        return (
+            route(
+                0,
+                {TIME: pairs - 20, odd: 20},
+                uniform=control(triples, {TIME: triples}, {TIME: triples}),
+                triggered=extra if pairs > 7000 else control(0),
+            ),
+        )
+
+    run = Run()
+    judged = run.go(690, until_controlled)
+    assert judged.look is None
+    assert judged.verdict is not None
+    assert "waits for what is undecided" in judged.verdict.message
+    assert decision(run.go(60, until_controlled)) is PROCEED
+
+
+# --- details --------------------------------------------------------------------------------------
+
+
+def test_waiting_for_the_soak_names_the_soak() -> None:
+    judged = Run(soakSeconds=7200).go(1830, noisy)
+    assert judged.blocked_by == "soak 30m/2h"
+    assert judged.soak_column == "30m/2h"
+    assert judged.next_step == (
+        "kubectl -n hal9 wait shd/hal9 --for=condition=SoakComplete --timeout=5700s"
+    )
+
+
+def test_hints_are_the_ignored_places_and_the_noise() -> None:
+    run = Run(comparison={"ignore": [{"path": "$.age", "reason": "r"}]})
+    run.go(600, noisy)
+    found = [(hint.route, hint.path) for hint in hints(run.spec, run.ledger)]
+    assert found == [(None, "$.age"), (ROUTE, "$.time")]
+
+
+def test_a_critical_place_is_never_hinted() -> None:
+    run = Run(comparison={"critical": [{"path": "$.time", "reason": "r"}]})
+    run.go(600, noisy)
+    assert hints(run.spec, run.ledger) == ()
+
+
+def test_hinted_pairs_stay_noise() -> None:
+    def hinted(pairs: int) -> tuple[RouteCounts, ...]:
+        triples = pairs // 20
+        counts = control(triples, {TIME: triples}, {TIME: triples})
+        return (route(0, hinted_only=pairs, hinted=table({TIME: pairs}), uniform=counts),)
+
+    judged = Run().go(660, hinted)
+    assert decision(judged) is PROCEED
+    assert judged.comparison.noise == 6600
+
+
+def test_what_changed_at_a_hinted_place_is_a_mismatch() -> None:
+    def hinted(pairs: int) -> tuple[RouteCounts, ...]:
+        triples, gone = pairs // 20, pairs // 10
+        counts = control(
+            triples, {TIME: triples}, {TIME: triples - gone // 20, "$.time missing": gone // 20}
+        )
+        return (
+            route(
+                0,
+                hinted_only=pairs,
+                hinted=table({TIME: pairs - gone, "$.time missing": gone}),
+                uniform=counts,
+                present={"$.time": 1.0},
+            ),
+        )
+
+    judged = Run().go(660, hinted)
+    assert judged.comparison.mismatched == 660
+    assert judged.blocked_by == "critical-differences"
+
+
+def test_a_hinted_change_is_charged_to_pairs_that_would_match_otherwise() -> None:
+    counts = route(
+        10,
+        {TIME: 5},
+        hinted_only=3,
+        hinted=table({STATE: 6}),
+        uniform=control(150, {TIME: 150}, {TIME: 150, STATE: 60}),
+    )
+    run = Run()
+    judged = run.go(30, lambda _: (counts,))
+    assert (judged.comparison.mismatched, judged.comparison.noise) == (6, 2)
+
+
+def test_without_a_control_the_kind_alone_excuses_and_status_says_so() -> None:
+    judged = Run(clones={"replicas": 1}).go(60, noisy)
+    assert judged.comparison.top_differences[0].excused_by == (
+        "noise: by its kind alone, there is no control"
+    )
+
+
+def test_without_a_reference_errors_alone_are_judged() -> None:
+    def answered(requests: int) -> tuple[RouteCounts, ...]:
+        return (route(0).model_copy(update={"shadow_latency": Sketch(count=requests)}),)
+
+    run = Run(reference={"mode": "None"})
+    judged = run.go(660, answered)
+    assert run.decisions == [EXTEND, PROCEED]
+    assert judged.match_column is None
+    assert judged.verdict is not None
+    assert "6,600 requests were answered, none compared" in judged.verdict.message
+
+
+def test_status_takes_it_as_it_is() -> None:
+    judged = Run().go(660, buggy)
+    status = Status(
+        gates=judged.gates, verdict=judged.verdict, comparison=judged.comparison, soak=judged.soak
+    ).to_dict()
+    assert problems("status", status) == []
+
+
+# --- properties -----------------------------------------------------------------------------------
+
+
+def _stored(ledger: Ledger) -> Ledger:
+    again = decode(encode(ledger))
+    assert again is not None
+    return again
+
+
+counts = st.integers(0, 4000)
+
+
+@given(matched=counts, wrong=st.integers(0, 60), late=st.integers(0, 60), lost=st.integers(0, 500))
+@settings(max_examples=40, deadline=None)
+def test_the_same_ledger_and_rules_give_the_same_verdict(
+    matched: int, wrong: int, late: int, lost: int
+) -> None:
+    seen = route(matched, {STATE: wrong} if wrong else {}, shadow_timeouts=late)
+    run = Run(soakSeconds=30)
+    for now, copies in ((30.0, 0), (60.0, matched), (90.0, matched + lost)):
+        run.ledger = advance(
+            run.ledger,
+            comparators(snapshot(seen, time=now)),
+            mirrors(mirror(copies)),
+            now=now,
+            mirroring=True,
+            healthy=True,
+            interval=30.0,
+        )
+    once = judge(run.spec, run.ledger, SUBJECT, now=90.0)
+    assert judge(run.spec, _stored(run.ledger), SUBJECT, now=90.0) == once
+    settled = settle(run.spec, run.ledger, once, now=90.0)
+    again = judge(run.spec, settled, SUBJECT, now=500.0)
+    assert decision(again) is decision(once) or not once.soak_complete
+    failing = any(gate.result is GateResult.FAILED for gate in once.gates)
+    assert once.verdict is None or (decision(once) is INVESTIGATE) == failing
+
+
+@given(matched=counts, wrong=st.integers(1, 4000))
+@settings(max_examples=40, deadline=None)
+def test_more_mismatches_never_make_a_version_proceed(matched: int, wrong: int) -> None:
+    def at_the_end(mismatches: int) -> Judgement:
+        total = matched + wrong
+        seen = route(
+            total - mismatches, {STATE: mismatches}, uniform=control(150, {}, {STATE: 150})
+        )
+        return Run(soakSeconds=30).go(90, lambda _: (seen,))
+
+    if decision(at_the_end(wrong)) is PROCEED:
+        assert decision(at_the_end(max(1, wrong // 2))) is PROCEED

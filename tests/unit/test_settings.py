@@ -1,0 +1,45 @@
+"""Settings come from the environment, and a wrong one is named."""
+
+import pytest
+
+from shadow_operator.controller.settings import OperatorSettings, SettingsError
+
+IMAGE = {"SHADOW_OPERATOR_IMAGE": "operator:1"}
+
+
+def test_the_image_is_all_that_has_to_be_set() -> None:
+    settings = OperatorSettings.from_environment(IMAGE)
+    assert (settings.interval_seconds, settings.watch_namespaces) == (30.0, "")
+
+
+def test_every_setting_can_be_set() -> None:
+    environ = {
+        "SHADOW_OPERATOR_IMAGE": "operator:2",
+        "SHADOW_INTERVAL_SECONDS": "5",
+        "SHADOW_CLUSTER_DOMAIN": "example.org",
+        "SHADOW_INSTANCE": "mine",
+        "POD_NAMESPACE": "there",
+        "SHADOW_UNKNOWN": "is somebody else's",
+    }
+    decisions = OperatorSettings.from_environment(environ).for_decisions()
+    assert decisions.operator_image == "operator:2"
+    assert (decisions.interval_seconds, decisions.cluster_domain) == (5.0, "example.org")
+    assert decisions.operator_namespace == "there"
+    assert decisions.operator_labels["app.kubernetes.io/instance"] == "mine"
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert OperatorSettings.from_environment(IMAGE | {"SHADOW_INTERVAL_SECONDS": ""})
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({}, "SHADOW_OPERATOR_IMAGE"),
+        (IMAGE | {"SHADOW_INTERVAL_SECONDS": "0"}, "SHADOW_INTERVAL_SECONDS"),
+        (IMAGE | {"SHADOW_INTERVAL_SECONDS": "often"}, "SHADOW_INTERVAL_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_is_named(environ: dict[str, str], variable: str) -> None:
+    with pytest.raises(SettingsError, match=f"Set the environment variable {variable}: "):
+        OperatorSettings.from_environment(environ)
