@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dev.cluster import Progress, Unavailable, packages
 from tests.support.schema import ROOT
 
 INSIDE = """
@@ -25,14 +25,20 @@ for rule in rules:
 sys.exit(main(["--target", "127.0.0.1:8000", "--seconds", "4", "--report", f"{folder}/log"]))
 """
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "ip", "iptables", "mount"))),
-    reason="a network of its own needs root, unshare, ip and iptables",
-)
-
 POLICY = "-A OUTPUT -p tcp --dport 8000 -j DROP"
 REFUSING_POLICY = "-A OUTPUT -p tcp --dport 8000 -j REJECT"
 NO_NETWORK = "-A OUTPUT -p tcp -j DROP"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tools() -> None:
+    """Bring the programs that make a network of its own; they are a node's, too."""
+    if os.geteuid() != 0:
+        pytest.skip("a network of its own needs root")
+    try:
+        packages.ensure({name: packages.NODE[name] for name in ("ip", "iptables")}, Progress())
+    except Unavailable as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize(
