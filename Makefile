@@ -7,36 +7,50 @@ BIN := $(VENV)/bin
 UV := build/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 # The cluster that `cluster`, `install` and `load` work on; the demo has its own.
 NAME ?= shadow-dev
+# `make demo YES=1` and the like: don't ask before the machine is changed.
+ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
-.PHONY: help venv lock demo demo-down cluster cluster-down install load test test-unit check \
-        generate bench clean
+.PHONY: help venv lock demo demo-down cluster cluster-down install load examples test test-apart \
+        test-unit check generate bench clean clean-cache
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: venv ## A good and a broken new version of HAL9, from nothing to two verdicts
-	@$(BIN)/python -m dev.demo up
+	@$(BIN)/python -m dev.demo up $(ASK)
 
 demo-down: venv ## Remove the demo and its cluster
 	@$(BIN)/python -m dev.demo down
 
 cluster: venv ## Find or start a cluster for your own service; the last line exports KUBECONFIG
-	@$(BIN)/python -m dev.cluster up --name $(NAME)
+	@$(BIN)/python -m dev.cluster up --name $(NAME) $(ASK)
 
 cluster-down: venv ## Stop that cluster
 	@$(BIN)/python -m dev.cluster down --name $(NAME)
 
 install: venv ## Build the operator's image and install the chart in that cluster
-	@$(BIN)/python -m dev.install --name $(NAME)
+	@$(BIN)/python -m dev.install --name $(NAME) $(ASK)
 
 load: venv ## Put an image on that cluster's node: make load IMAGE=<OCI archive>
 	@$(if $(IMAGE),,$(error say which: make load IMAGE=<OCI archive>))
 	@$(BIN)/python -m dev.cluster load "$(IMAGE)" --name $(NAME)
 
+examples: venv ## Build the images that examples/ names and put them on that cluster's node
+	@$(BIN)/python -m dev.provision --name $(NAME) $(ASK)
+
+# Two halves side by side, since both wait for pods most of the time.
+APART := tests/e2e/test_production_safety.py tests/e2e/test_dev_cluster_node.py
+
 test: venv ## Everything: checks, unit, integration (real API server), e2e (real pods)
+	@mkdir -p build; echo "Meanwhile the checks and the other tests write to build/test-apart.txt"; \
+	    $(MAKE) --no-print-directory test-apart >build/test-apart.txt 2>&1 & apart=$$!; status=0; \
+	    $(BIN)/pytest tests/e2e $(APART:%=--ignore=%) || status=1; \
+	    wait $$apart || status=1; cat build/test-apart.txt; exit $$status
+
+test-apart: venv
 	@status=0; $(MAKE) --no-print-directory check || status=1; \
-	    $(BIN)/pytest tests/unit tests/integration tests/e2e || status=1; exit $$status
+	    $(BIN)/pytest tests/unit tests/integration $(APART) || status=1; exit $$status
 
 test-unit: venv ## What needs no cluster, in seconds
 	@$(BIN)/pytest -q tests/unit
@@ -72,6 +86,9 @@ lock: build/uv/bin/uv ## Resolve the dependencies of pyproject.toml into require
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet uv
 
-clean: ## Remove what was built here (compiled programs elsewhere: python -m dev.cluster clean)
+clean-cache: venv ## Remove the compiled programs and images from ~/.cache/shadow-operator
+	@$(BIN)/python -m dev.cluster clean
+
+clean: ## Remove what was built in this folder
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find operator tests dev examples bench -name __pycache__ -type d -prune -exec rm -rf {} +

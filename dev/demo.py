@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from dev import cluster as clusters
-from dev.cluster import Cluster, ClusterError, Progress, Unavailable, packages
+from dev import guest
+from dev.cluster import Cluster, ClusterError, Progress, Unavailable
 from dev.cluster.__main__ import main as cluster_command
-from dev.cluster.choose import Machine, choose
-from dev.install import RELEASE, install, kubectl_for, uninstall
+from dev.cluster.shell import exports
+from dev.guest import DEFINITION, MADE_BY_DEMO
+from dev.install import RELEASE, install, kubectl_for, namespace, uninstall
 from dev.outcome import Case, Outcome
-from dev.provision import HAL9, ROOT, provide
+from dev.provision import HAL9, LOCAL, ROOT, check, provide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 CLUSTER = "demo"
 EXAMPLE = ROOT / "examples/hal9"
-EXAMPLE_IMAGE = "shadow-operator/hal9-example:dev"
+EXAMPLE_IMAGE = f"{LOCAL}/{HAL9.name}:dev"
 INTERVAL_SECONDS = 5
 PATIENCE_SECONDS = 900
 """How long a verdict may take once the resource is there."""
@@ -43,6 +47,9 @@ CASES = (
     ),
 )
 
+NAMESPACES = (RELEASE, *(case.namespace for case in CASES))
+"""Every namespace that the demo makes."""
+
 
 class Demo:
     """The steps, in order."""
@@ -55,9 +62,10 @@ class Demo:
 
     def run(self) -> bool:
         """Go from a bare cluster to verdicts; returns whether all are right."""
-        install(self._cluster, self._kubectl, INTERVAL_SECONDS, self._progress)
+        install(self._cluster, self._kubectl, INTERVAL_SECONDS, self._progress, MADE_BY_DEMO)
         self._image = provide(HAL9, self._cluster, self._progress)
-        self._kubectl("apply", "--filename", str(EXAMPLE / "namespaces.yaml"))
+        spaces = yaml.safe_dump_all(namespace(case.namespace, MADE_BY_DEMO) for case in CASES)
+        self._kubectl("apply", "--filename", "-", stdin=spaces)
         for case in CASES:
             self._forget(case)
             self._start_production(case)
@@ -113,8 +121,8 @@ class Demo:
             print("\n".join(one.describe()))
             print(f"  clients   {self._clients(one.case)}\n")
         print(
-            "Look further (the cluster runs until `make demo-down`):\n"
-            f"  export KUBECONFIG={_short(self._cluster.kubeconfig)}\n"
+            "Look further (all of it stays until `make demo-down`):\n"
+            f"  {_short(exports(self._cluster))}\n"
             "  kubectl get shadowdeployments --all-namespaces\n"
             "  kubectl describe shadowdeployment hal9 --namespace hal9-broken\n"
             "  kubectl get events --namespace hal9-broken\n"
@@ -131,10 +139,9 @@ class Demo:
         return log.strip() or "no line from hal9-traffic yet"
 
 
-def _short(path: Path) -> str:
-    """Write a path as people do, from `~`."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+def _short(line: str) -> str:
+    """Write paths as people do, from `~`."""
+    return line.replace(f"={Path.home()}/", "=~/")
 
 
 @contextmanager
@@ -163,7 +170,7 @@ def _say_changes(lines: Iterable[str], progress: Progress) -> None:
             progress.say(line.rstrip())
 
 
-def up(progress: Progress) -> int:
+def up(progress: Progress, *, ask: bool = True) -> int:
     """Run the demo; returns the exit status."""
     started = time.monotonic()
     progress.say(
@@ -174,15 +181,25 @@ def up(progress: Progress) -> int:
         "First time about 20 min where Kubernetes must be compiled, then under 4. Shortened for "
         f"the demo: measured each {INTERVAL_SECONDS} s, soak 60 s (the runbook: 24 h)"
     )
-    machine = Machine.look()
-    if choose(machine) == "source":
-        packages.ensure(packages.NODE, progress, ask=True)
-    cluster = clusters.ensure(CLUSTER, progress=progress, machine=machine)
+    cluster = clusters.ensure(CLUSTER, progress=progress, ask=ask)
+    check(cluster)
+    if cluster.provider == "existing":
+        refuse_strangers(kubectl_for(cluster, progress))
     right = Demo(cluster, progress).run()
     minutes, seconds = divmod(int(time.monotonic() - started), 60)
     answer = "Both verdicts are right" if right else "A verdict is wrong"
     print(f"\n{answer}; it took {minutes}:{seconds:02d}")
     return 0 if right else 1
+
+
+def refuse_strangers(kubectl: Kubectl) -> None:
+    """Raise Unavailable where somebody else's things have the names of the demo's."""
+    if found := guest.strangers(kubectl, NAMESPACES):
+        raise Unavailable(
+            f"The cluster that SHADOW_KUBECONFIG names has {', '.join(found)}, which the demo did "
+            "not make and would change. Nothing was changed. Name a cluster without them, or unset "
+            "SHADOW_KUBECONFIG for one of the demo's own."
+        )
 
 
 def down(progress: Progress) -> int:
@@ -197,24 +214,31 @@ def down(progress: Progress) -> int:
 def _remove_from(cluster: Cluster, progress: Progress) -> None:
     """Take the demo out of a cluster that stays: the resources while the operator still runs."""
     kubectl = kubectl_for(cluster, progress)
-    names = [case.namespace for case in CASES]
-    for name in names:
-        with progress.step(f"removing {name}"):
-            if kubectl("get", "namespace", name, "--ignore-not-found"):
+    ours = guest.made_by_demo(kubectl, NAMESPACES)
+    defined = guest.find(kubectl, "customresourcedefinition", DEFINITION)
+    for name in ours:
+        if defined and name != RELEASE:
+            with progress.step(f"removing the shadow in {name}"):
                 kubectl("delete", "shadowdeployments", "--all", "--namespace", name, timeout=600)
-    uninstall(cluster, kubectl, progress)
-    kubectl("delete", "namespace", *names, "--ignore-not-found", timeout=180)
-    progress.say("the CustomResourceDefinition stays; it may have other users")
+    if RELEASE in ours:
+        uninstall(cluster, kubectl, progress)
+    for name in ours:
+        kubectl("delete", "namespace", name, "--ignore-not-found", timeout=180)
+    for one in guest.standing(kubectl, NAMESPACES):
+        progress.say(f"{one} stays; it is not the demo's, or may have other users")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `up` or `down`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m dev.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog=".venv/bin/python -m dev.demo", description=__doc__)
     parser.add_argument("command", choices=["up", "down"])
-    command = {"up": up, "down": down}[parser.parse_args(arguments).command]
+    parser.add_argument(
+        "--yes", action="store_true", help="don't ask before the machine is changed"
+    )
+    options = parser.parse_args(arguments)
     progress = Progress(sys.stdout)
     try:
-        return command(progress)
+        return down(progress) if options.command == "down" else up(progress, ask=not options.yes)
     except Unavailable as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
-"""Draw a terminal's text as SVG: `make demo 2>&1 | tee run.txt`, then `python -m dev.picture`.
+"""Draw a terminal's text as SVG: `make demo 2>&1 | tee run.txt`, then this.
 
-python -m dev.picture run.txt docs/images/demo.svg --from "kubectl get shadowdeployments"
+.venv/bin/python -m dev.picture run.txt docs/images/demo.svg --from "kubectl get shadowdeployments"
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _pieces(line: str) -> Iterator[tuple[int, str, str]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw a file; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m dev.picture", description=__doc__)
+    parser = argparse.ArgumentParser(prog=".venv/bin/python -m dev.picture", description=__doc__)
     parser.add_argument("text", type=Path, help="what the terminal showed")
     parser.add_argument("image", type=Path, help="the SVG to write")
     parser.add_argument("--from", dest="start", default="", help="begin at the line with this")

@@ -1,3 +1,3 @@
 """What every test may use."""
 
-pytest_plugins = ["tests.support.cluster", "tests.support.operator"]
+pytest_plugins = ["tests.support.cluster", "tests.support.machine", "tests.support.operator"]

@@ -17,6 +17,7 @@ __all__ = [
     "ensure",
     "find",
     "remove",
+    "require",
 ]
 
 
@@ -32,29 +33,42 @@ def ensure(
 
     Raises Unavailable when this machine can't have one and ClusterError when it should but
     something went wrong; both say what to do. With `ask`, a person at a terminal is asked before
-    anything is installed on the machine.
+    the machine is changed.
     """
     machine = machine or Machine.look()
     progress = progress or Progress()
     provider = choose(machine, control_plane_only=control_plane_only)
     if provider == "existing":
-        return ExistingCluster(name, machine.shadow_kubeconfig or "", progress)
+        return ExistingCluster(name, machine.existing or "", progress, ask=ask)
     if provider == "kind":
         return KindCluster.start(name, progress)
     return source.start(name, control_plane_only=control_plane_only, progress=progress, ask=ask)
 
 
 def find(
-    name: str, *, progress: Progress | None = None, machine: Machine | None = None
+    name: str,
+    *,
+    progress: Progress | None = None,
+    machine: Machine | None = None,
+    ask: bool = False,
 ) -> Cluster | None:
-    """Give the running cluster `name`, or None; start nothing."""
+    """Give the running cluster `name`, or None; start nothing. `ask` is as in `ensure`."""
     machine = machine or Machine.look()
     progress = progress or Progress()
-    if machine.shadow_kubeconfig:
-        return ExistingCluster(name, machine.shadow_kubeconfig, progress)
-    if (cluster := source.find(name, progress)) is not None:
+    if machine.existing:
+        return ExistingCluster(name, machine.existing, progress, ask=ask)
+    if machine.wanted != "kind" and (cluster := source.find(name, progress)) is not None:
         return cluster
-    return KindCluster.find(name, progress) if machine.docker_answers else None
+    if machine.wanted != "source" and machine.docker_answers:
+        return KindCluster.find(name, progress)
+    return None
+
+
+def require(name: str, *, progress: Progress | None = None, ask: bool = False) -> Cluster:
+    """Give the running cluster `name`; ClusterError where there is none."""
+    if (cluster := find(name, progress=progress, ask=ask)) is None:
+        raise ClusterError(f"no cluster {name!r} is running; `make cluster NAME={name}` starts it")
+    return cluster
 
 
 def remove(name: str, *, machine: Machine | None = None) -> None:
@@ -64,5 +78,5 @@ def remove(name: str, *, machine: Machine | None = None) -> None:
     """
     machine = machine or Machine.look()
     source.stop(name)
-    if machine.docker_answers and (cluster := KindCluster.find(name, Silent())) is not None:
-        cluster.down()
+    if machine.docker_answers:
+        KindCluster(name, Silent()).down()

@@ -1,4 +1,4 @@
-"""`python -m dev.cluster`: one command line for every provider."""
+"""`.venv/bin/python -m dev.cluster`: one command line for every provider."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev import cluster as clusters
-from dev.cluster import images, programs, source, state
-from dev.cluster.base import Cluster, ClusterError, Progress, Unavailable
+from dev.cluster import images, programs, shell, source, state
+from dev.cluster.base import ClusterError, Progress, Unavailable
 from dev.cluster.choose import Machine, choose
 from dev.cluster.store import cache_folder
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 DEFAULT_NAME = "shadow-dev"
+COMMAND = ".venv/bin/python -m dev.cluster"
 
-EPILOG = """
+EPILOG = f"""
 examples:
-  eval "$(python -m dev.cluster up)"                 a cluster with a node, and KUBECONFIG set
-  python -m dev.cluster up --control-plane           only the API: no root, ready in seconds
-  python -m dev.cluster build --tag localhost/app:1 --file Dockerfile --context . --output app.tar
-  python -m dev.cluster load app.tar                 then use image localhost/app:1 in a pod
-  python -m dev.cluster down
-  SHADOW_KUBECONFIG=~/.kube/config python -m dev.cluster up     use a cluster that you have
+  eval "$({COMMAND} up)"            a cluster with a node, and KUBECONFIG set
+  {COMMAND} up --control-plane      only the API: no root, ready in seconds
+  {COMMAND} build --tag localhost/app:1 --file Dockerfile --context . --output app.tar
+  {COMMAND} load app.tar            then use image localhost/app:1 in a pod
+  {COMMAND} down
+  SHADOW_KUBECONFIG=~/.kube/config {COMMAND} up     use a cluster that you have
 
 providers, the first that applies: the cluster that SHADOW_KUBECONFIG names; kind, where a Docker
 engine answers; a real one-node Kubernetes compiled from its Go modules (Linux, root).
+SHADOW_CLUSTER=kind or SHADOW_CLUSTER=source takes that one whatever else there is.
 exit status: 0 done, 1 failed, 2 this machine can't have a cluster (the message says what to do).
 """
 
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m dev.cluster",
+        prog=COMMAND,
         description="A Kubernetes cluster for development, tests and the demo.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -108,12 +110,16 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
         ask=not options.yes,
     )
     progress.say(f"cluster {cluster.name!r} is ready ({cluster.provider})")
-    print(f"export KUBECONFIG={cluster.kubeconfig}")
+    if programs.at_hand("kubectl"):
+        programs.tool("kubectl", progress)
+    else:
+        progress.say(f"no kubectl here: `{COMMAND} tool kubectl` compiles one; then run this again")
+    print(shell.exports(cluster))
 
 
 def _down(options: argparse.Namespace, progress: Progress) -> None:
     machine = Machine.look()
-    if machine.shadow_kubeconfig:
+    if machine.existing:
         progress.say("the cluster of SHADOW_KUBECONFIG is not ours; it is left as it is")
     with progress.step(f"stopping cluster {options.name!r}"):
         clusters.remove(options.name, machine=machine)
@@ -135,7 +141,7 @@ def _load(options: argparse.Namespace, progress: Progress) -> None:
     if not options.archive.is_file():
         raise ClusterError(f"there is no file {options.archive}")
     with progress.step(f"loading {options.archive} on cluster {options.name!r}"):
-        _found(options.name, progress).load_image(options.archive)
+        clusters.require(options.name, progress=progress).load_image(options.archive)
 
 
 def _build(options: argparse.Namespace, progress: Progress) -> None:
@@ -156,13 +162,6 @@ def _clean(_: argparse.Namespace, progress: Progress) -> None:
         raise ClusterError(f"take these clusters down first: {', '.join(left)}")
     progress.say(f"removing {cache_folder()}")
     shutil.rmtree(cache_folder(), ignore_errors=True)
-
-
-def _found(name: str, progress: Progress) -> Cluster:
-    cluster = clusters.find(name, progress=progress)
-    if cluster is None:
-        raise ClusterError(f"no cluster {name!r} is running; `python -m dev.cluster up` starts one")
-    return cluster
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Protocol
 
+from dev.cluster.plane import LINKS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 # How long a thing may take that takes seconds: a start beside a compiler is ten times slower, and
 # where something ended instead, the wait ends with it.
 PATIENCE_SECONDS = 180.0
+
+DIRECT = f"localhost,127.0.0.1,{LINKS}"
+"""Where the clusters on this machine answer: never to be asked through a proxy."""
 
 
 class ClusterError(Exception):
@@ -78,8 +83,12 @@ class Progress:
     def say(self, text: str) -> None:
         """Print one line with the time since the start."""
         elapsed = int(time.monotonic() - self._start)
+        self.write(f"[{elapsed // 60}:{elapsed % 60:02d}] {text}")
+
+    def write(self, line: str) -> None:
+        """Print a line as it is."""
         stream = self._stream if self._stream is not None else sys.stderr
-        print(f"[{elapsed // 60}:{elapsed % 60:02d}] {text}", file=stream, flush=True)
+        print(line, file=stream, flush=True)
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
@@ -107,14 +116,21 @@ class Progress:
 class Silent(Progress):
     """Says nothing."""
 
-    def say(self, text: str) -> None:
+    def write(self, line: str) -> None:
         """Drop the line."""
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give this program's environment, with the sbin folders that an ordinary PATH leaves out."""
+    """Give this program's environment, made fit for calling others.
+
+    PATH gets the sbin folders that an ordinary one leaves out; what NO_PROXY says (either spelling,
+    as programs read the one or the other) also covers the clusters on this machine.
+    """
     path = os.environ.get("PATH", os.defpath)
-    return {**os.environ, "PATH": f"{path}:/usr/sbin:/sbin", **more}
+    theirs = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    direct = f"{theirs},{DIRECT}" if theirs else DIRECT
+    proxies = {"NO_PROXY": direct, "no_proxy": direct}
+    return {**os.environ, "PATH": f"{path}:/usr/sbin:/sbin", **proxies, **more}
 
 
 def run(

@@ -19,8 +19,11 @@ class ExistingCluster:
     provider = "existing"
     has_node = True
 
-    def __init__(self, name: str, kubeconfig: str, progress: Progress) -> None:
+    def __init__(
+        self, name: str, kubeconfig: str, progress: Progress, *, ask: bool = False
+    ) -> None:
         self.name = name
+        self._ask = ask
         self.kubeconfig = Path(kubeconfig).expanduser().absolute()
         self._progress = progress
         if not self.kubeconfig.is_file():
@@ -28,26 +31,28 @@ class ExistingCluster:
 
     def load_image(self, archive: Path) -> None:
         """Refuse: only its owner can put images where its nodes find them."""
-        self._refuse(f"put {archive.name} on its nodes: push the image to a registry they reach")
+        self.refuse(f"put {archive.name} on its nodes: push the image to a registry they reach")
 
     def build_image(
         self, tag: str, dockerfile: Path, context: Path, build_args: Mapping[str, str] | None = None
     ) -> Path:
         """Build on this machine; pushing the archive is up to the person."""
-        return images.build(tag, dockerfile, context, build_args or {}, self._progress)
+        arguments = build_args or {}
+        return images.build(tag, dockerfile, context, arguments, self._progress, ask=self._ask)
 
     def node_run(
         self, argv: Sequence[str], *, check: bool = True, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
         """Refuse: the nodes are not ours."""
-        self._refuse(f"run `{argv[0]}` on its nodes")
+        self.refuse(f"run `{argv[0]}` on its nodes")
 
     def signal_container(self, namespace: str, pod: str, container: str, signal: int) -> list[int]:
         """Refuse: the nodes are not ours."""
-        self._refuse(f"send a signal to {namespace}/{pod}/{container}")
+        self.refuse(f"send a signal to {namespace}/{pod}/{container}")
 
     def down(self) -> None:
         """Leave it as it is."""
 
-    def _refuse(self, what: str) -> NoReturn:
+    def refuse(self, what: str) -> NoReturn:
+        """Say that it is not for us to do this."""
         raise ClusterError(f"the cluster of SHADOW_KUBECONFIG is not ours, so this can't {what}")

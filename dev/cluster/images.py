@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.cluster import packages
-from dev.cluster.base import Progress, run
-from dev.cluster.choose import docker_answers
+from dev.cluster.base import Progress, Unavailable, run
+from dev.cluster.choose import builds_with_docker
 from dev.cluster.namespace import unmount_below
 from dev.cluster.store import cache_folder, digest, locked
 
@@ -48,17 +49,29 @@ def build(
     Layers are cached by content, so a second build of the same takes seconds. With buildah the
     build argument BASE_IMAGE is our own base image unless given.
     """
+    check()
+    with_docker = builds_with_docker()
+    if not with_docker:
+        packages.ensure(packages.IMAGES, progress, ask=ask, avoid="start a Docker engine")
     with progress.step(f"building image {tag} from {dockerfile}"):
-        if docker_answers():
+        if with_docker:
             return _build_with_docker(tag, dockerfile, context, build_args)
-        packages.ensure(packages.IMAGES, progress, ask=ask)
         arguments = {"BASE_IMAGE": base_image(progress), **build_args}
         return _build_with_buildah(tag, dockerfile, context, arguments)
 
 
+def check() -> None:
+    """Raise Unavailable where this machine can build no image."""
+    if not (builds_with_docker() or (platform.system() == "Linux" and os.geteuid() == 0)):
+        raise Unavailable(
+            "Building images needs a Docker engine, or root on Linux (buildah and debootstrap are "
+            "used then): start Docker, or run this as root."
+        )
+
+
 def push(tag: str) -> None:
     """Push an image that `build` has built to the registry in its name."""
-    if docker_answers():
+    if builds_with_docker():
         run(["docker", "push", tag])
     else:
         _buildah("push", "--quiet", tag, f"docker://{tag}")
@@ -115,7 +128,7 @@ def _build_with_docker(
     arguments = [f"--build-arg={key}={value}" for key, value in build_args.items()]
     run(["docker", "build", f"--tag={tag}", f"--file={dockerfile}", *arguments, context])
     identity = run(["docker", "inspect", "--format={{.Id}}", tag]).stdout.strip()
-    archive = _archive(tag, identity.removeprefix("sha256:")[:12])
+    archive = _archive(tag, digest([tag, identity]))
     if not archive.exists():
         partial = archive.with_suffix(f".{os.getpid()}")
         run(["docker", "save", f"--output={partial}", tag])
@@ -128,7 +141,7 @@ def _build_with_buildah(
 ) -> Path:
     _bud(tag, dockerfile, context, build_args)
     identity = _buildah("inspect", "--type=image", "--format={{.FromImageID}}", tag)
-    archive = _archive(tag, identity[:12])
+    archive = _archive(tag, digest([tag, identity]))
     if not archive.exists():
         partial = archive.with_suffix(f".{os.getpid()}")
         _buildah("push", "--quiet", tag, f"oci-archive:{partial}:{tag}")

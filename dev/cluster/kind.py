@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
+import platform
+import shutil
+import subprocess
+from contextlib import chdir, contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_kind.cluster import KindCluster as Kind
@@ -13,8 +17,15 @@ from dev.cluster.base import ClusterError, Progress, run
 from dev.cluster.store import cache_folder, locked
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+# A node image belongs to a release of kind; pytest-kind alone would take one of Kubernetes 1.25.
+KIND_VERSION = "v0.30.0"
+NODE_IMAGE = (
+    "kindest/node:v1.34.0@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
+)
+DOWNLOAD = "https://github.com/kubernetes-sigs/kind/releases/download"
 
 
 class KindCluster:
@@ -26,29 +37,37 @@ class KindCluster:
     def __init__(self, name: str, progress: Progress) -> None:
         self.name = name
         self._progress = progress
-        self._kind = Kind(name, kubeconfig=cache_folder() / "kind" / f"{name}.kubeconfig")
-        self.kubeconfig = Path(self._kind.kubeconfig_path)
+        self._folder = cache_folder() / "kind" / name
+        self.kubeconfig = self._folder / "kubeconfig"
         self._node = f"{name}-control-plane"
 
     @classmethod
     def start(cls, name: str, progress: Progress) -> KindCluster:
-        """Create the cluster, or find it running."""
+        """Create the cluster, or find it running; one that was stopped is made anew."""
         with locked(f"cluster-{name}"), progress.step(f"starting kind cluster {name!r} in Docker"):
             cluster = cls(name, progress)
-            cluster.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-            cluster._kind.create()
+            state = cluster._state()
+            if state == "stopped":
+                cluster.down()
+            kind = cluster._kind()
+            if state == "running":
+                export = "export", "kubeconfig", "--name", name
+                run([kind.kind_path, *export, "--kubeconfig", cluster.kubeconfig])
+            else:
+                with _explained():
+                    kind.create()
         return cluster
 
     @classmethod
     def find(cls, name: str, progress: Progress) -> KindCluster | None:
         """Give the cluster of this name if its node's container runs."""
         cluster = cls(name, progress)
-        command = ["docker", "inspect", "--format", "{{.State.Running}}", cluster._node]
-        return cluster if run(command, check=False).stdout.strip() == "true" else None
+        return cluster if cluster._state() == "running" else None
 
     def load_image(self, archive: Path) -> None:
         """Put the images of an OCI archive on the node."""
-        run([self._kind.kind_path, "load", "image-archive", archive, "--name", self.name])
+        load = "load", "image-archive", archive, "--name", self.name
+        run([self._kind().kind_path, *load])
 
     def build_image(
         self, tag: str, dockerfile: Path, context: Path, build_args: Mapping[str, str] | None = None
@@ -78,5 +97,46 @@ class KindCluster:
         return pids
 
     def down(self) -> None:
-        """Delete the cluster."""
-        self._kind.delete()
+        """Delete the cluster, running or stopped; nothing happens where there is none."""
+        if self._state() != "none":
+            with _explained():
+                self._kind().delete()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _state(self) -> str:
+        """Tell whether the node's container is `running`, `stopped` or there is `none`."""
+        command = ["docker", "inspect", "--format", "{{.State.Running}}", self._node]
+        answer = run(command, check=False).stdout.strip()
+        return {"true": "running", "false": "stopped"}.get(answer, "none")
+
+    def _kind(self) -> Kind:
+        """Give pytest-kind's view of it, with kind itself downloaded where it is not yet."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        program = cache_folder() / "kind" / f"kind-{KIND_VERSION}"
+        if not program.exists():
+            self._progress.say(f"downloading kind {KIND_VERSION}; KIND_DOWNLOAD_URL names another")
+        os.environ.setdefault("KIND_DOWNLOAD_URL", _address())
+        # It makes a folder `.pytest-kind` where it is called.
+        with _explained(), chdir(self._folder):
+            kind = Kind(self.name, self.kubeconfig, image=NODE_IMAGE, kind_path=program)
+            kind.ensure_kind()
+        return kind
+
+
+def _address() -> str:
+    """Tell where kind for this machine is; pytest-kind knows one architecture only."""
+    machine = platform.machine().lower()
+    architecture = "arm64" if machine in {"arm64", "aarch64"} else "amd64"
+    return f"{DOWNLOAD}/{KIND_VERSION}/kind-{platform.system().lower()}-{architecture}"
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what pytest-kind raises into an error that says what to do."""
+    try:
+        yield
+    except (OSError, subprocess.CalledProcessError) as error:  # requests' errors are OSErrors
+        raise ClusterError(
+            f"kind did not work: {error}. What it said is above; SHADOW_CLUSTER=source builds a "
+            "cluster without Docker (Linux, root), SHADOW_KUBECONFIG names one that you have"
+        ) from error

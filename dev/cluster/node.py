@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,13 +204,12 @@ def _kube_proxy(layout: Layout) -> dict[str, Any]:
 def _install_addons(state: State, progress: Progress) -> None:
     layout = state.layout
     kubectl = [str(tool("kubectl", progress)), f"--kubeconfig={layout.kubeconfig}"]
-    direct = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
 
     def call(words: Sequence[str]) -> bool:
-        return run([*kubectl, *words], check=False, env=direct, timeout=200).returncode == 0
+        return run([*kubectl, *words], check=False, timeout=200).returncode == 0
 
     manifests = [f"--filename={path}" for path in sorted(MANIFESTS.glob("*.yaml"))]
-    run([*kubectl, "apply", "--server-side", "--force-conflicts", *manifests], env=direct)
+    run([*kubectl, "apply", "--server-side", "--force-conflicts", *manifests])
     ready = "--for=condition=Ready"
     wait_while_alive(
         state,
@@ -221,5 +219,5 @@ def _install_addons(state: State, progress: Progress) -> None:
     rollout = ["--namespace=kube-system", "rollout", "status", "deployment/coredns"]
     if not call([*rollout, "--timeout=180s"]):
         pods = ["--namespace=kube-system", "describe", "pods", "--selector=k8s-app=kube-dns"]
-        found = run([*kubectl, *pods], check=False, env=direct).stdout
+        found = run([*kubectl, *pods], check=False).stdout
         raise ClusterError(f"CoreDNS did not become ready:\n{found[-3000:]}")

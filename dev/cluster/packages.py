@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dev.cluster import consent
 from dev.cluster.base import ClusterError, Progress, Unavailable, environment, run
+from dev.cluster.choose import ALTERNATIVES
 from dev.cluster.store import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 CNI_FOLDER = "/usr/lib/cni"
 
@@ -58,27 +59,31 @@ def _which(program: str) -> str | None:
     return shutil.which(program, path=environment()["PATH"])
 
 
-def ensure(needed: Mapping[str, tuple[str, str]], progress: Progress, *, ask: bool = False) -> None:
-    """Install what is missing, after saying so; asks when `ask` is set and this is a terminal."""
+def ensure(
+    needed: Mapping[str, tuple[str, str]],
+    progress: Progress,
+    *,
+    ask: bool = False,
+    also: Sequence[str] = (),
+    avoid: str = ALTERNATIVES,
+) -> None:
+    """Install what is missing, after saying so and what `also` will change; see `consent`.
+
+    `avoid` says what else a person can do: in a sentence after `to avoid it,`.
+    """
     with locked("packages"):
         packages = missing(needed)
-        if not packages:
-            return
-        if not shutil.which("apt-get") or os.geteuid() != 0:
+        if packages and not (shutil.which("apt-get") and os.geteuid() == 0):
             raise Unavailable(
-                f"Installing packages needs apt-get and root; install these yourself: "
-                f"{', '.join(packages)}. Or set SHADOW_KUBECONFIG to the kubeconfig of a cluster "
-                "that you have."
+                f"Packages are missing here: {', '.join(packages)}. Installing them needs apt-get "
+                f"and root; install them yourself, or {avoid}."
             )
         reasons = ", ".join(f"{package} ({why})" for package, why in packages.items())
-        progress.say(f"this changes the machine: apt-get installs {reasons}")
-        progress.say(
-            "to avoid it, set SHADOW_KUBECONFIG to a cluster that you have, or start Docker"
-        )
-        if ask and sys.stdin.isatty() and input("install them? [y/N] ").strip().lower() != "y":
-            raise ClusterError("nothing was installed")
-        with progress.step("installing Debian packages: about 30 s"):
-            _install(list(packages))
+        installs = [f"apt-get installs {reasons}"] if packages else []
+        consent.obtain([*installs, *also], progress, ask=ask, avoid=avoid)
+        if packages:
+            with progress.step("installing Debian packages: about 30 s"):
+                _install(list(packages))
 
 
 def _install(packages: list[str]) -> None:

@@ -16,7 +16,7 @@ DNS_SERVICE = "10.96.0.10"
 PODS = "10.244.0.0/16"
 NODE_PODS = "10.244.0.0/24"
 # RFC 2544: addresses for tests, on no real network.
-_LINKS = ipaddress.ip_network("198.18.0.0/15")
+LINKS = ipaddress.ip_network("198.18.0.0/15")
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class Layout:
     @property
     def address(self) -> str:
         """The node's own address; the loopback where there is no node."""
-        return str(_LINKS[4 * self.slot + 2]) if self.has_node else "127.0.0.1"
+        return str(LINKS[4 * self.slot + 2]) if self.has_node else "127.0.0.1"
 
     @property
     def host_address(self) -> str:
         """The machine's end of the link to the node."""
-        return str(_LINKS[4 * self.slot + 1])
+        return str(LINKS[4 * self.slot + 1])
 
     @property
     def link(self) -> str:
         """The link's network in CIDR notation."""
-        return f"{_LINKS[4 * self.slot]}/30"
+        return f"{LINKS[4 * self.slot]}/30"
 
     @property
     def interface(self) -> str:

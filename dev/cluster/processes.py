@@ -100,6 +100,8 @@ def only_child(parent: Process, log: Path) -> Process:
 
 def marked(folder: Path) -> list[Process]:
     """List every process that carries the mark of the cluster in `folder`, written down or not."""
+    if not PROC.is_dir():
+        return []  # not Linux: no cluster from source, and none of its processes
     mark = f"{MARK}={folder}".encode()
     found = []
     for entry in PROC.iterdir():

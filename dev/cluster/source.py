@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+NODE_CHANGES = (
+    "for the node's own network, a network interface shadowdev<number> with an address of "
+    f"{plane.LINKS}; for its pods, cgroups shadow-operator-<name>; both go with the cluster"
+)
+
 
 class SourceCluster:
     """A running cluster that `start` made or found."""
@@ -91,10 +96,11 @@ def start(
 ) -> SourceCluster:
     """Start a cluster, or start again what is missing of a running one.
 
-    With `ask`, a person at a terminal is asked before packages are installed.
+    With `ask`, a person at a terminal is asked before the machine is changed.
     """
     needed = packages.CONTROL_PLANE if control_plane_only else packages.NODE
-    packages.ensure(needed, progress, ask=ask)
+    unchanged = control_plane_only or find(name, progress) is not None
+    packages.ensure(needed, progress, ask=ask, also=() if unchanged else (NODE_CHANGES,))
     wanted = CONTROL_PLANE if control_plane_only else (*CONTROL_PLANE, *NODE)
     binaries = programs(wanted, progress)
     with locked(f"cluster-{name}"):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dev import guest
 from dev.cluster import Progress
 from dev.demo import CASES, Demo
 from dev.kubectl import Kubectl
@@ -16,6 +17,9 @@ from tests.support.operator import ShadowCluster, remove
 @pytest.fixture(scope="module")
 def verdicts_are_right(shadow_cluster: ShadowCluster) -> Iterator[bool]:
     """Run the demo once, and take its namespaces away at the end."""
+    names = [case.namespace for case in CASES]
+    if taken := guest.made_by_demo(shadow_cluster.kubectl, names, made=False):
+        pytest.skip(f"not made by the demo, and there already: namespace {', '.join(taken)}")
     yield Demo(shadow_cluster.cluster, Progress()).run()
     for case in CASES:
         remove(Namespace(case.namespace, shadow_cluster.kubectl))

@@ -3,13 +3,12 @@
 import json
 from typing import Any
 
-from dev.provision import Image
+from dev.provision import CATALOG
 from tests.support import hal9
 from tests.support.kubectl import Namespace
 from tests.support.operator import ShadowCluster
 
-FOLDER = hal9.EXAMPLES / "plain"
-CATALOG = Image("catalog-example", FOLDER, ("catalog.py",))
+FOLDER = CATALOG.folder
 NAME = "catalog-v2"
 
 
@@ -47,4 +46,4 @@ def seen_from_inside(pod: dict[str, Any]) -> str:
 
 def example(shadow_cluster: ShadowCluster, path: str) -> list[hal9.Manifest]:
     image = shadow_cluster.image(CATALOG)
-    return hal9.read(FOLDER / path, "shadow-operator/catalog-example:dev", image)
+    return hal9.read(FOLDER / path, "localhost/shadow-operator/catalog-example:dev", image)

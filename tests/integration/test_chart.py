@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.cluster import Cluster, Silent
+from dev.cluster import Cluster, Progress
 from dev.cluster.programs import tool
+from dev.guest import DEFINITION
 from dev.install import CHART, RELEASE
 from dev.kubectl import Kubectl
 from shadow_operator.adapters.kubernetes import PLURALS
@@ -21,18 +22,22 @@ ACCOUNT = f"system:serviceaccount:{RELEASE}:{RELEASE}"
 
 
 @pytest.fixture(scope="module")
-def helm() -> Path:
-    return tool("helm", Silent())
+def helm(progress: Progress) -> Path:
+    return tool("helm", progress)
 
 
 @pytest.fixture(scope="module")
-def kubectl(control_plane: Cluster) -> Kubectl:
-    return Kubectl(tool("kubectl", Silent()), control_plane.kubeconfig)
+def kubectl(control_plane: Cluster, progress: Progress) -> Kubectl:
+    return Kubectl(tool("kubectl", progress), control_plane.kubeconfig)
 
 
 @pytest.fixture(scope="module")
 def installed(helm: Path, kubectl: Kubectl) -> Iterator[Kubectl]:
-    """Install the chart; nothing runs, as a bare control plane has no node."""
+    """Install the chart; nothing runs, as a bare control plane has no node.
+
+    No definition stood there before the tests: `theirs` refuses a cluster that has one.
+    """
+    kubectl("delete", "customresourcedefinition", DEFINITION, "--ignore-not-found")
     namespace = {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -47,9 +52,9 @@ def installed(helm: Path, kubectl: Kubectl) -> Iterator[Kubectl]:
     subprocess.run([*with_cluster, "install", RELEASE, str(CHART)], check=True, capture_output=True)
     yield kubectl
     subprocess.run([*with_cluster, "uninstall", RELEASE], check=True, capture_output=True)
-    kept = kubectl.get("customresourcedefinition", "shadowdeployments.hal9.ai")
+    kept = kubectl.get("customresourcedefinition", DEFINITION)
     assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    kubectl("delete", "customresourcedefinition", "shadowdeployments.hal9.ai")
+    kubectl("delete", "customresourcedefinition", DEFINITION)
     kubectl("delete", "namespace", RELEASE, "--wait=false")
 
 

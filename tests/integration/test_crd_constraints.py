@@ -16,6 +16,8 @@ import pytest
 import yaml
 from kubernetes import client, config
 
+from dev.cluster import Progress
+from dev.cluster.programs import tool
 from shadow_operator.api.names import GROUP, PLURAL, VERSION
 from tests.support.schema import CRD_FILE, ROOT, root_schema
 from tests.support.violations import Variant, edges, violations
@@ -34,8 +36,8 @@ class ControlPlane(Protocol):
 class ApiServer:
     """What these tests ask of an API server that knows the CustomResourceDefinition."""
 
-    def __init__(self, kubeconfig: str) -> None:
-        self.kubeconfig = kubeconfig
+    def __init__(self, kubeconfig: str, program: str) -> None:
+        self._command = [program, "--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
         self._client = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
         self._resources = client.CustomObjectsApi(self._client)
 
@@ -56,7 +58,7 @@ class ApiServer:
 
     def kubectl(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            ["kubectl", "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE, *arguments],
+            [*self._command, *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -66,8 +68,8 @@ class ApiServer:
 
 
 @pytest.fixture(scope="module")
-def api(control_plane: ControlPlane) -> Iterator[ApiServer]:
-    server = ApiServer(str(control_plane.kubeconfig))
+def api(control_plane: ControlPlane, progress: Progress) -> Iterator[ApiServer]:
+    server = ApiServer(str(control_plane.kubeconfig), str(tool("kubectl", progress)))
     for arguments in (
         ("apply", "--filename", str(CRD_FILE)),
         ("create", "namespace", NAMESPACE),
@@ -174,11 +176,12 @@ def test_production_can_only_change_while_there_is_no_shadow(api: ApiServer) -> 
     }
     elsewhere = deepcopy(resource)
     elsewhere["spec"]["productionRef"]["serviceName"] = "other"
-    stopped = deepcopy(elsewhere)
-    stopped["spec"]["phase"] = "None"
+    stopped, both = deepcopy(resource), deepcopy(elsewhere)
+    stopped["spec"]["phase"] = both["spec"]["phase"] = "None"
 
     assert _apply(api, resource) == ""
-    assert "set phase: None before productionRef is changed" in _apply(api, elsewhere)
+    for at_once in (elsewhere, both):
+        assert "set phase: None before productionRef is changed" in _apply(api, at_once)
     assert _apply(api, stopped) == ""
     assert _apply(api, elsewhere) == ""
 

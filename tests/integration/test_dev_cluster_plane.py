@@ -37,8 +37,8 @@ def from_source() -> None:
     provider = choose(Machine.look(), control_plane_only=True)
     if provider != "source":
         pytest.skip(
-            f"about clusters from source, and this machine uses {provider}: unset "
-            "SHADOW_KUBECONFIG and stop Docker to run it"
+            f"about clusters from source, and this machine uses {provider}: "
+            "SHADOW_CLUSTER=source runs it"
         )
 
 

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import pytest
 import yaml
 
+from dev.cluster import Progress
+from dev.cluster.programs import tool
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 NAMESPACES = ("hal9/namespaces.yaml", "plain/namespace.yaml")
@@ -35,11 +38,22 @@ class ControlPlane(Protocol):
 
 
 @pytest.fixture(scope="module")
-def kubectl(control_plane: ControlPlane) -> Iterator[Kubectl]:
+def kubectl(control_plane: ControlPlane, progress: Progress) -> Iterator[Kubectl]:
     """Run kubectl on an API server that has the definition and the examples' namespaces."""
+    command = [str(tool("kubectl", progress)), "--kubeconfig", str(control_plane.kubeconfig)]
+
+    def attempt(*arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*command, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     def run(*arguments: str, stdin: str | None = None) -> str:
-        done = _kubectl(control_plane.kubeconfig, *arguments, stdin=stdin)
+        done = attempt(*arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
@@ -47,26 +61,13 @@ def kubectl(control_plane: ControlPlane) -> Iterator[Kubectl]:
     run("apply", "--filename", definition)
     run("wait", "--for=condition=Established", "--timeout=30s", "--filename", definition)
     deadline = time.monotonic() + 30  # established is a moment before served
-    while (done := _kubectl(control_plane.kubeconfig, "get", "shadowdeployments")).returncode != 0:
+    while (done := attempt("get", "shadowdeployments")).returncode != 0:
         assert time.monotonic() < deadline, done.stderr
     for path in NAMESPACES:
         run("apply", "--filename", str(EXAMPLES / path))
     yield run
     for path in NAMESPACES:
         run("delete", "--wait=false", "--filename", str(EXAMPLES / path))
-
-
-def _kubectl(
-    kubeconfig: Path, *arguments: str, stdin: str | None = None
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["kubectl", "--kubeconfig", str(kubeconfig), *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_no_example_is_left_out() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
-IMAGE: Final = "shadow-operator/hal9-example:dev"
+IMAGE: Final = "localhost/shadow-operator/hal9-example:dev"
 """The image as the examples name it."""
 
 Manifest = dict[str, Any]

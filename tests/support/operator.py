@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dev import cluster as clusters
-from dev.cluster import Cluster, ClusterError, Progress
+from dev.cluster import Cluster, ClusterError, Progress, Unavailable
 from dev.install import RELEASE, install, kubectl_for
-from dev.provision import HAL9, Image, provide
+from dev.provision import HAL9, Image, check, provide
+from tests.support.cluster import clear
 from tests.support.kubectl import Namespace
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ class ShadowCluster:
 
     cluster: Cluster
     kubectl: Kubectl
+    progress: Progress
     _images: dict[str, str] = field(default_factory=dict)
 
     def image(self, image: Image) -> str:
         """Build an image, bring it to the node, and give its reference."""
         if image.name not in self._images:
-            self._images[image.name] = provide(image, self.cluster, Progress())
+            self._images[image.name] = provide(image, self.cluster, self.progress)
         return self._images[image.name]
 
     @property
@@ -75,16 +77,23 @@ class ShadowCluster:
 
 
 @pytest.fixture(scope="session")
-def shadow_cluster(request: pytest.FixtureRequest) -> ShadowCluster:
+def shadow_cluster(request: pytest.FixtureRequest, progress: Progress) -> ShadowCluster:
     """Give a node with the operator installed; the whole session shares it."""
     if name := os.environ.get(RUNNING):
-        running = clusters.find(name, progress=Progress())
+        running = clusters.find(name, progress=progress)
         assert running is not None, f"{RUNNING}={name}, but no cluster of that name is running"
-        return ShadowCluster(running, kubectl_for(running, Progress()))
+        assert running.provider != "existing", f"{RUNNING} is for ours: unset SHADOW_KUBECONFIG"
+        return ShadowCluster(running, kubectl_for(running, progress), progress)
     cluster: Cluster = request.getfixturevalue("cluster")
-    kubectl = kubectl_for(cluster, Progress())
-    install(cluster, kubectl, INTERVAL_SECONDS, Progress())
-    return ShadowCluster(cluster, kubectl)
+    try:
+        check(cluster)
+    except Unavailable as error:
+        pytest.skip(f"no images on this cluster: {error}")
+    kubectl = kubectl_for(cluster, progress)
+    if cluster.provider == "existing":
+        clear(cluster, kubectl, progress)  # tests of the API alone have left the definition there
+    install(cluster, kubectl, INTERVAL_SECONDS, progress)
+    return ShadowCluster(cluster, kubectl, progress)
 
 
 @pytest.fixture

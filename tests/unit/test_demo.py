@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from dev import install as installing
 from dev.cluster import ClusterError, Progress, Silent, images
 from dev.cluster.existing import ExistingCluster
-from dev.demo import CASES, EXAMPLE_IMAGE, _say_changes, _watching
+from dev.demo import CASES, EXAMPLE_IMAGE, _say_changes, _short, _watching
 from dev.kubectl import Kubectl
 from dev.outcome import Case, Outcome
 from dev.provision import HAL9, OPERATOR, REGISTRY, Image, provide
@@ -148,6 +149,27 @@ def test_an_image_is_named_by_everything_that_its_dockerfile_copies(image: Image
         ), word
 
 
+@pytest.mark.parametrize(("provider", "policy"), [("source", ["Never"]), ("existing", [])])
+def test_images_that_only_the_node_has_are_never_pulled(
+    provider: str, policy: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").touch()
+    cluster = ExistingCluster("any", str(tmp_path / "config"), Silent())
+    cluster.provider = provider
+    told: list[str] = []
+    monkeypatch.setattr(installing, "provide", lambda image, *_: f"registry/{image.name}:1")
+    monkeypatch.setattr(installing, "_helm", lambda *words: told.extend(map(str, words)))
+    installing.install(cluster, Kubectl(Path("/bin/true"), tmp_path), 5, Silent())
+    assert "image.repository=registry/operator" in told
+    assert [one.split("=")[1] for one in told if one.startswith("image.pullPolicy=")] == policy
+
+
+def test_paths_are_shown_from_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    line = 'export KUBECONFIG=/home/me/.cache/a PATH=/home/me/.cache/b:"$PATH"'
+    assert _short(line) == 'export KUBECONFIG=~/.cache/a PATH=~/.cache/b:"$PATH"'
+
+
 def test_a_cluster_of_somebody_else_needs_a_registry(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -159,7 +181,7 @@ def test_a_cluster_of_somebody_else_needs_a_registry(
         provide(HAL9, theirs, Silent())
     pushed: list[str] = []
     monkeypatch.setenv(REGISTRY, "registry.example.com/team/")
-    monkeypatch.setattr(images, "build", lambda *_: tmp_path / "archive.tar")
+    monkeypatch.setattr(images, "build", lambda *_, **__: tmp_path / "archive.tar")
     monkeypatch.setattr(images, "push", pushed.append)
     reference = provide(HAL9, theirs, Silent())
     assert pushed == [reference] == [f"registry.example.com/team/hal9-example:{HAL9.tag}"]

@@ -6,40 +6,27 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from dev import cluster as clusters
-from dev.cluster import Silent, images, node, packages, plane, programs, source
+from dev.cluster import Silent, namespace, node, plane, processes, programs, running, source
 from dev.cluster.__main__ import main
 from dev.cluster.base import ClusterError, Unavailable
 from dev.cluster.choose import Machine, choose
 from dev.cluster.existing import ExistingCluster
-from dev.cluster.kind import KindCluster
 from dev.cluster.namespace import mounts_below
 from dev.cluster.plane import Layout
 from dev.cluster.processes import MARK, Process, marked, spawn
 from dev.cluster.state import BOOT_ID, State
 from dev.cluster.store import cluster_folder, locked
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PLAIN = Machine(shadow_kubeconfig=None, docker_answers=False, system="Linux", root=True)
 
 
-@pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give an empty cache folder; its path is short, since sockets lie below it."""
-    monkeypatch.delenv("SHADOW_KUBECONFIG", raising=False)
-    with tempfile.TemporaryDirectory(prefix="shadow-", dir="/tmp") as folder:
-        monkeypatch.setenv("XDG_CACHE_HOME", folder)
-        yield Path(folder)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +40,9 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (replace(PLAIN, root=False), True, "source"),
         (replace(PLAIN, docker_answers=True, shadow_kubeconfig="/k"), False, "existing"),
         (replace(PLAIN, system="Windows", root=False, shadow_kubeconfig="/k"), True, "existing"),
+        (replace(PLAIN, docker_answers=True, wanted="source"), False, "source"),
+        (replace(PLAIN, docker_answers=True, wanted="kind"), False, "kind"),
+        (replace(PLAIN, shadow_kubeconfig="/k", wanted="source"), False, "source"),
     ],
 )
 def test_the_first_provider_that_applies_is_chosen(
@@ -66,6 +56,7 @@ def test_the_first_provider_that_applies_is_chosen(
     [
         (replace(PLAIN, system="Darwin"), "can be built on Darwin"),
         (replace(PLAIN, root=False), "needs root"),
+        (replace(PLAIN, root=False, docker_answers=True, wanted="source"), "needs root"),
     ],
 )
 def test_where_no_cluster_can_be_had_the_command_says_what_to_do_and_ends_with_2(
@@ -81,6 +72,13 @@ def test_where_no_cluster_can_be_had_the_command_says_what_to_do_and_ends_with_2
     assert "set SHADOW_KUBECONFIG to" in written.err
     assert "start a Docker engine" in written.err
     assert written.out == ""
+
+
+def test_a_wanted_provider_that_is_not_there_is_named() -> None:
+    with pytest.raises(Unavailable, match="SHADOW_CLUSTER=kind, but no Docker engine answers"):
+        choose(replace(PLAIN, wanted="kind"))
+    with pytest.raises(ClusterError, match="SHADOW_CLUSTER=minikube: write kind or source"):
+        choose(replace(PLAIN, wanted="minikube"))
 
 
 def test_the_last_line_of_up_is_the_export(
@@ -111,106 +109,6 @@ def test_a_kubeconfig_that_is_not_there_is_named() -> None:
         ExistingCluster("any", "/nowhere", Silent())
 
 
-class Recorder:
-    """Stand-in programs on PATH that write down their arguments and print a canned answer."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = folder / "calls"
-
-    def add(self, name: str, script: str = "") -> Path:
-        program = self.folder / name
-        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {self.log}\n{script}\n')
-        program.chmod(0o755)
-        return program
-
-    @property
-    def calls(self) -> list[str]:
-        return self.log.read_text().splitlines()
-
-
-@pytest.fixture
-def stand_in(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    folder = cache / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.chdir(cache)
-    return Recorder(folder)
-
-
-def test_kind_is_created_loaded_and_deleted_by_its_own_commands(
-    stand_in: Recorder, cache: Path
-) -> None:
-    stand_in.add("docker", "echo true")
-    cluster = KindCluster("own", Silent())
-    cluster._kind.kind_path = stand_in.add("kind")
-    cluster.load_image(cache / "image.tar")
-    cluster.node_run(["ip", "route"])
-    cluster.down()
-    assert stand_in.calls == [
-        f"kind load image-archive {cache}/image.tar --name own",
-        "docker exec own-control-plane ip route",
-        f"kind delete cluster --name=own --kubeconfig={cluster.kubeconfig}",
-    ]
-    assert KindCluster.find("own", Silent()) is not None
-
-
-def test_a_signal_on_kind_goes_to_every_process_of_the_container(stand_in: Recorder) -> None:
-    answers = {
-        "*'crictl ps'*|*crictl\\ ps*": "echo abc",
-        "*crictl\\ inspect*": """echo '{"info": {"pid": 41}}'""",
-        "*/proc/41/cgroup*": "echo 0::/kubepods/abc",
-        "*cgroup.procs*": "printf '41\\n42\\n'",
-    }
-    cases = "\n".join(f"{pattern}) {answer};;" for pattern, answer in answers.items())
-    stand_in.add("docker", f'case "$*" in\n{cases}\nesac')
-    assert KindCluster("own", Silent()).signal_container("ns", "web-1", "web", 19) == [41, 42]
-    assert stand_in.calls[0] == (
-        "docker exec own-control-plane crictl ps -q --label=io.kubernetes.pod.namespace=ns "
-        "--label=io.kubernetes.pod.name=web-1 --name=^web$"
-    )
-    assert stand_in.calls[-1] == "docker exec own-control-plane kill -19 41 42"
-
-
-def test_where_docker_answers_images_are_built_and_saved_by_it(
-    stand_in: Recorder, cache: Path
-) -> None:
-    # The last argument of `docker save` names the tag, the one before it the file.
-    stand_in.add(
-        "docker",
-        'case "$1" in inspect) echo sha256:0123456789abcdef;; save) touch "${2#--output=}";; esac',
-    )
-    archive = images.build("localhost/app:1", cache / "Dockerfile", cache, {"A": "b"}, Silent())
-    assert archive.name == "app-1-0123456789ab.tar"
-    assert archive.exists()
-    built = f"docker build --tag=localhost/app:1 --file={cache}/Dockerfile --build-arg=A=b {cache}"
-    assert built in stand_in.calls
-    assert not any("BASE_IMAGE" in call for call in stand_in.calls)
-
-
-def test_packages_are_named_with_their_purpose_before_they_are_installed(
-    stand_in: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stand_in.add("apt-get")
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(packages, "_without_services", nullcontext)
-    packages.ensure({"no-such-program": ("some-package", "for tests")}, clusters.Progress())
-    said = capsys.readouterr().err
-    assert "changes the machine: apt-get installs some-package (for tests)" in said
-    assert "to avoid it, set SHADOW_KUBECONFIG" in said
-    assert stand_in.calls[-1].endswith("--no-install-recommends some-package")
-
-
-def test_without_root_no_package_is_installed(
-    stand_in: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in.add("apt-get")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(Unavailable, match="install these yourself: some-package"):
-        packages.ensure({"no-such-program": ("some-package", "for tests")}, Silent())
-    assert not stand_in.log.exists()
-
-
 def test_a_process_is_known_by_its_start_time_too(cache: Path) -> None:
     process = spawn(["sleep", "60"], cache / "log")
     try:
@@ -232,6 +130,15 @@ def test_a_process_is_found_by_its_mark_when_nobody_wrote_it_down(cache: Path) -
     finally:
         process.kill()
     assert marked(cache) == []
+
+
+def test_where_there_is_no_proc_there_is_no_process_of_ours(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROC", cache / "proc")
+    monkeypatch.setattr(namespace, "CGROUPS", cache / "cgroup")
+    assert marked(cache) == []
+    clusters.remove("own", machine=replace(PLAIN, system="Darwin"))
 
 
 def test_what_a_process_prints_is_added_to_its_log(cache: Path) -> None:
@@ -351,6 +258,23 @@ def test_go_versions_compare_as_numbers(text: str, version: tuple[int, ...]) -> 
 def test_every_program_of_a_cluster_has_a_recipe_and_every_image_a_program() -> None:
     assert {*programs.CONTROL_PLANE, *programs.NODE} <= set(programs.PROGRAMS)
     assert set(node.SYSTEM_IMAGES) <= set(programs.NODE)
+
+
+def test_programs_of_a_cluster_know_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, str]] = []
+
+    def spawn_nothing(_: object, __: object, environment: dict[str, str]) -> Process:
+        given.append(environment)
+        return Process(1, 1)
+
+    for variable in ("HTTPS_PROXY", "http_proxy"):
+        monkeypatch.setenv(variable, "http://proxy:3128")
+    monkeypatch.setattr(running, "spawn", spawn_nothing)
+    layout = _layout(has_node=False)
+    layout.folder.mkdir(parents=True)
+    running.ensure_running(State(layout, "boot-1"), "etcd", ["etcd"])
+    assert given[0][MARK] == str(layout.folder)
+    assert not [name for name in given[0] if "proxy" in name.lower()]
 
 
 def test_the_kubelet_gets_the_settings_that_a_shared_machine_needs() -> None:

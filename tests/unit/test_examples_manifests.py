@@ -1,5 +1,6 @@
 """Every manifest in examples/: accepted by the models, allowed under `restricted`, consistent."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from dev.provision import CATALOG, HAL9, LOCAL, Image
 from examples.hal9.hal9sim import faults
 from examples.hal9.hal9sim.mix import SEEDS
 from examples.hal9.hal9sim.network import seed_id
 from examples.hal9.hal9sim.settings import Settings
+from shadow_operator.api.names import Role
 from shadow_operator.api.not_yet import refusals
 from shadow_operator.api.resource import ShadowDeployment
+from shadow_operator.core import names
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -85,6 +89,28 @@ def test_a_resource_names_the_production_beside_it(path: str, production: str) -
     assert shadow(path).spec.shadow.image == container["image"]
     named = {port["name"] for port in container["ports"]}
     assert {port["targetPort"] for port in service["spec"]["ports"]} <= named
+
+
+def test_the_recipe_for_nginx_asks_for_copies_where_the_comparator_takes_them() -> None:
+    path = "external-mirror/shadow.yaml"
+    recipe = (EXAMPLES / path).read_text()
+    name = names.child(shadow(path).name, Role.COMPARATOR)
+    [upstream] = re.findall(rf"upstream (\w+) {{ server {name}:{names.COPIES_PORT}; }}", recipe)
+    # A variable in proxy_pass is looked up among upstreams; any other name would need a resolver.
+    assert f"proxy_pass http://{upstream}$request_uri;" in recipe
+    service = only("hal9/production.yaml", "Service")
+    port = service["spec"]["ports"][0]["port"]
+    assert f"proxy_pass http://{service['metadata']['name']}:{port};" in recipe
+
+
+@pytest.mark.parametrize("image", [HAL9, CATALOG], ids=lambda image: image.name)
+def test_the_images_that_are_built_are_those_that_the_examples_name(image: Image) -> None:
+    folder = str(image.folder.relative_to(EXAMPLES))
+    containers = only(f"{folder}/production.yaml", "Deployment")["spec"]["template"]["spec"]
+    assert [one["image"] for one in containers["containers"]] == [f"{LOCAL}/{image.name}:dev"]
+    readme = (EXAMPLES / "README.md").read_text()
+    assert f"`{LOCAL}/{image.name}:dev`" in readme
+    assert "make examples" in readme
 
 
 def test_traffic_goes_to_the_stable_entry_and_bears_no_label_of_production() -> None:

@@ -1,5 +1,6 @@
 """The Tiltfile, run as the Python that Starlark is a part of, with Tilt's functions recorded."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ def _run(deployment: dict[str, Any]) -> Calls:
     names = ("load", "allow_k8s_contexts", "fall_back_on", "sync", "k8s_yaml", "k8s_resource")
     functions = {name: recorded(name) for name in (*names, "docker_build_with_restart")}
     functions["helm"] = recorded("helm", "rendered")
+    functions["read_file"] = lambda path: (ROOT / path).read_text()
     functions["decode_yaml_stream"] = recorded("decode_yaml_stream", [deployment])
     functions["encode_yaml"] = functions["encode_yaml_stream"] = lambda value: value
     exec(compile((ROOT / "Tiltfile").read_text(), "Tiltfile", "exec"), functions)  # noqa: S102
@@ -55,3 +57,17 @@ def test_the_container_that_files_are_put_into_is_writable() -> None:
     assert [deployment] in applied
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert "readOnlyRootFilesystem" not in container["securityContext"]
+
+
+def test_one_user_makes_the_restart_file_in_the_image_and_writes_it_in_the_container() -> None:
+    deployment = _deployment()
+    [(_, options)] = _run(deployment)["docker_build_with_restart"]
+    lines = options["dockerfile_contents"].splitlines()
+    [*_, user] = [line.split()[1] for line in lines if line.startswith("USER ")]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert int(user.split(":")[0]) == container["securityContext"]["runAsUser"] == 0
+    chart = (ROOT / "helm/shadow-operator/templates/deployment.yaml").read_text()
+    mounted = re.findall(r"mountPath: (\S+)}", chart)
+    assert mounted
+    for path in mounted:
+        assert not Path(options["restart_file"]).is_relative_to(path), "a volume hides it"
