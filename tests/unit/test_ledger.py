@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
+from shadow_operator.comparator.copy import Shed
 from shadow_operator.core.collect import advance
 from shadow_operator.core.counts import merged
 from shadow_operator.core.ledger import (
+    DISCARDED,
     LARGEST_BYTES,
     LEDGER_KEY,
     Ledger,
@@ -131,8 +133,8 @@ def test_order_and_repetition_of_readings_change_no_count(
 
     def counted(sequence: Sequence[ComparatorSnapshot]) -> Ledger:
         ledger = fresh()
-        for number, one in enumerate(sequence):
-            ledger = step(ledger, 30.0 * number, one)
+        for number, one in enumerate(sequence):  # none is unlisted so long that it is folded
+            ledger = step(ledger, 20.0 * number, one)
         return ledger
 
     assert counted(shuffled).counts == counted(snapshots).counts
@@ -219,18 +221,84 @@ def test_it_does_not_begin_before_the_first_copy() -> None:
     assert (ledger.soak.started, ledger.soak.standstill) == (False, "NoCopies")
 
 
-def test_a_quiet_service_behind_an_envoy_goes_on_soaking() -> None:
+def test_a_quiet_service_goes_on_soaking() -> None:
     ledger = running(60)
     for now in range(90, 1000, 30):
-        ledger = step(ledger, now, snapshot(route(61), time=now), mirrors=mirrors(mirror(61)))
+        copies = 61 + now // 240
+        ledger = step(
+            ledger, now, snapshot(route(copies), time=now), mirrors=mirrors(mirror(copies))
+        )
     assert ledger.soak.counted == 990.0
 
 
-def test_without_an_envoy_only_copies_show_that_there_is_traffic() -> None:
-    ledger = step(fresh(), 0, snapshot(route(1), time=0))
-    for now in range(30, 1000, 30):
-        ledger = step(ledger, now, snapshot(route(1), time=now))
+@pytest.mark.parametrize(
+    "envoys",
+    [NO_MIRRORS, mirrors(mirror(1)), mirrors(mirror(1, percent=0))],
+    ids=["the user's own mirror", "an Envoy without requests", "an Envoy that copies nothing"],
+)
+def test_without_copies_it_stands_whatever_was_copied_before(
+    envoys: dict[str, Item[MirrorReading]],
+) -> None:
+    ledger = step(fresh(), 0, snapshot(route(4000), time=0), mirrors=envoys)
+    for now in range(30, 90_000, 30):
+        ledger = step(ledger, now, snapshot(route(4000), time=now), mirrors=envoys)
     assert (ledger.soak.counted, ledger.soak.standstill) == (300.0, "NoCopies")
+
+
+def lossy(expected: int, sent: int, until: int, **changes: object) -> Ledger:
+    """Give a ledger of `expected` requests in each 30 s after a good minute, `sent` to the clones.
+
+    `changes` gives counts of the comparator for the number of the reading.
+    """
+    ledger = running(60)
+    for number, now in enumerate(range(90, until + 1, 30), start=1):
+        counted = {name: count(number) for name, count in changes.items()}  # type: ignore[operator]
+        one = snapshot(route(61 + sent * number), time=now, **counted)
+        ledger = step(ledger, now, one, mirrors=mirrors(mirror(61 + expected * number)))
+    return ledger
+
+
+def test_slow_loss_is_seen_once_enough_was_expected() -> None:
+    ledger = lossy(6, 2, until=3600)
+    assert (ledger.soak.counted, ledger.soak.standstill) == (150.0, "CoverageLost")
+
+
+def test_after_slow_loss_it_runs_again_when_enough_arrived() -> None:
+    ledger = lossy(6, 2, until=240)
+    assert ledger.soak.standstill == "CoverageLost"
+    for number, now in enumerate(range(270, 391, 30), start=1):
+        copies = snapshot(route(73 + 6 * number), time=now)
+        ledger = step(ledger, now, copies, mirrors=mirrors(mirror(97 + 6 * number)))
+    assert (ledger.soak.counted, ledger.soak.standstill) == (240.0, "")
+
+
+@pytest.mark.parametrize("reason", ["RateLimit", "DeadMan"])
+def test_copies_that_are_discarded_on_purpose_are_not_lost(reason: str) -> None:
+    ledger = lossy(
+        100,
+        10,
+        until=600,
+        received=lambda n: 61 + 100 * n,
+        eligible=lambda n: 61 + 100 * n,
+        shed=lambda n: {reason: 90 * n},
+    )
+    assert (ledger.soak.counted, ledger.soak.standstill) == (600.0, "")
+
+
+def test_of_copies_that_a_limit_lets_through_half_must_be_compared() -> None:
+    ledger = lossy(
+        100,
+        8,
+        until=600,
+        received=lambda n: 61 + 100 * n,
+        eligible=lambda n: 61 + 100 * n,
+        shed=lambda n: {"RateLimit": 80 * n, "Overload": 12 * n},
+    )
+    assert ledger.soak.standstill == "CoverageLost"
+
+
+def test_what_is_discarded_on_purpose_is_what_the_comparator_calls_so() -> None:
+    assert {*DISCARDED} == {Shed.RATE_LIMIT, Shed.DEAD_MAN}
 
 
 @pytest.mark.parametrize(
@@ -280,12 +348,64 @@ def test_unreadable_comparators_hold_it_until_they_are_read_again() -> None:
     assert (ledger.soak.counted, ledger.soak.standstill) == (120.0, "")
 
 
+def test_comparators_that_were_unreadable_for_long_count_what_the_dead_man_allows() -> None:
+    ledger, nothing = running(60), {"hal9-comparator-a": Unknown("refused")}
+    for now in range(90, 1260, 30):
+        ledger = advance(
+            ledger, nothing, mirrors(mirror(now + 1)), now=now, mirroring=True, healthy=True,
+            interval=30.0,
+        )  # fmt: skip
+    discarded = snapshot(route(361), time=1260, received=1261, eligible=1261, shed={"DeadMan": 900})
+    ledger = step(ledger, 1260, discarded, mirrors=mirrors(mirror(1261)))
+    assert (ledger.soak.counted, ledger.soak.standstill) == (360.0, "")
+
+
 def test_counters_that_stay_unread_stop_it_in_the_end() -> None:
     ledger = running(60)
     unread: dict[str, Item[MirrorReading]] = {"hal9-mirror-m1": Unknown("timed out")}
     for now in range(90, 601, 30):
         ledger = step(ledger, now, snapshot(route(now), time=now), mirrors=unread)
     assert (ledger.soak.counted, ledger.soak.standstill) == (360.0, "CoverageUnknown")
+
+
+def test_counters_that_were_never_read_stop_it() -> None:
+    unread: dict[str, Item[MirrorReading]] = {"hal9-mirror-m1": Unknown("timed out")}
+    ledger = fresh()
+    for now in range(0, 1201, 30):
+        ledger = step(ledger, now, snapshot(route(now + 1), time=now), mirrors=unread)
+    assert (ledger.soak.counted, ledger.soak.standstill) == (300.0, "CoverageUnknown")
+
+
+@pytest.mark.parametrize("pod", ["hal9-mirror-m1", "hal9-comparator-b"])
+def test_an_unreadable_pod_that_is_on_its_way_out_does_not_stop_it_for_ever(pod: str) -> None:
+    ledger = step(running(60), 90, snapshot(route(91), time=90), snapshot(time=90, pod="b"))
+    for now in range(120, 1201, 30):
+        seen: dict[str, Item[ComparatorSnapshot]] = {
+            **comparators(snapshot(route(now + 1), time=now)),
+            **({pod: Unknown("timed out")} if "comparator" in pod else {}),
+        }
+        envoys: dict[str, Item[MirrorReading]] = {
+            **mirrors(mirror(now - 90, boot="m2")),
+            **({pod: Unknown("timed out")} if "mirror" in pod else {}),
+        }
+        ledger = advance(
+            ledger, seen, envoys, now=now, mirroring=True, healthy=True, interval=30.0,
+            leaving=frozenset({pod}),
+        )  # fmt: skip
+    assert (ledger.soak.counted, ledger.soak.standstill) == (1200.0, "")
+
+
+def test_mirroring_counts_from_the_first_copy() -> None:
+    ledger = fresh()
+    for now in range(0, 200_000, 300):
+        ledger = step(ledger, now, snapshot(route(0), time=now), mirrors=mirrors(mirror(0)))
+    assert ledger.mirrored == 0.0
+    for number in range(3):
+        now, copies = 200_000 + 30 * number, 100 * (number + 1)
+        ledger = step(
+            ledger, now, snapshot(route(copies), time=now), mirrors=mirrors(mirror(copies))
+        )
+    assert ledger.mirrored == ledger.soak.counted == 60.0
 
 
 def test_a_crash_restarts_it() -> None:
@@ -309,6 +429,33 @@ def test_an_operator_that_is_away_loses_nothing_of_the_counts() -> None:
     ledger = step(ledger, 5000, later, mirrors=mirrors(mirror(5000)))
     assert pairs(ledger) == 5000
     assert ledger.soak.counted == 360.0  # what the dead man allows
+
+
+def test_an_operator_that_is_away_for_hours_counts_what_the_dead_man_allows() -> None:
+    ledger = running(60)
+    discarded = snapshot(
+        route(361), time=9060, received=9061, eligible=9061, shed={"DeadMan": 8700}
+    )
+    ledger = step(ledger, 9060, discarded, mirrors=mirrors(mirror(9061)))
+    assert (ledger.coverage.expected, ledger.received) == (9060.0, 9060)
+    assert (ledger.soak.counted, ledger.soak.standstill) == (360.0, "")
+
+
+def test_an_envoy_that_could_not_be_read_for_long_is_counted_from_where_it_was() -> None:
+    ledger = running(60)
+    unread: dict[str, Item[MirrorReading]] = {"hal9-mirror-m1": Unknown("timed out")}
+    for now in range(90, 9060, 30):
+        ledger = step(ledger, now, snapshot(route(now + 1), time=now), mirrors=unread)
+    ledger = step(ledger, 9060, snapshot(route(9061), time=9060), mirrors=mirrors(mirror(9061)))
+    assert (ledger.coverage.expected, ledger.received) == (9060.0, 9060)
+
+
+def test_an_envoy_that_is_gone_is_forgotten() -> None:
+    ledger = running(60)
+    for now in range(90, 9060, 30):
+        other = mirrors(mirror(now, boot="m2"))
+        ledger = step(ledger, now, snapshot(route(now + 1), time=now), mirrors=other)
+    assert [*ledger.mirrors] == ["m2"]
 
 
 def test_a_layer_keeps_since_when_it_says_so() -> None:
