@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ import uvloop
 from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot, Target
 from shadow_operator.comparator.client import Address, Client
 from shadow_operator.comparator.copy import Copy
-from shadow_operator.comparator.receive import CopyConnection
+from shadow_operator.comparator.receive import Connections
 from shadow_operator.comparator.room import Room
 from shadow_operator.comparator.server import Comparator, Identity, settle_memory
 
@@ -180,8 +181,8 @@ class BareFanOut:
 async def _serve_bare(clones: list[Address], pipe: Connection) -> None:
     loop = asyncio.get_running_loop()
     bare = BareFanOut(Client(loop, Room(64 << 20)), clones)
-    connections: set[CopyConnection] = set()
-    server = await loop.create_server(lambda: CopyConnection(bare, connections, 1), LOOPBACK, 0)
+    connections = Connections(bare, Counter())
+    server = await loop.create_server(connections.accept, LOOPBACK, 0)
     settle_memory()
     pipe.send(server.sockets[0].getsockname()[:2])
     await loop.run_in_executor(None, pipe.recv)

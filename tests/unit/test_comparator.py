@@ -356,7 +356,7 @@ async def test_a_copy_that_breaks_off_gives_its_memory_back() -> None:
     async with running([SAME], [SAME], methods=["POST"]) as bench:
         _, writer = await asyncio.open_connection(*bench.comparator.copies_address)
         writer.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n" + b"x" * 2000)
-        memory = bench.comparator._client.memory
+        memory = bench.comparator.pairs._receiving
         await bench.until(lambda: memory.free < memory.size)
         writer.close()
         await bench.until(lambda: memory.free == memory.size)
@@ -414,6 +414,26 @@ async def test_layer_endpoints_are_passed_through_to_the_shadow() -> None:
         await bench.comparator._shadows.refresh()
         async with bench.client.get(url) as response:
             assert (response.status, await response.json()) == (502, {"state": "Unreachable"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "size"), [(40, 200, 40 << 14), (65, 502, len('{"state": "TooLarge"}'))]
+)
+async def test_layer_endpoints_are_passed_through_whole_or_not_at_all(
+    parts: int, status: int, size: int
+) -> None:
+    async def in_parts(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(parts):
+            await response.write(b"x" * (1 << 14))
+        return response
+
+    async with (
+        running([in_parts], [SAME]) as bench,
+        bench.client.get(f"{bench.admin}/hierarchical/health") as response,
+    ):
+        assert (response.status, len(await response.read())) == (status, size)
 
 
 async def test_layer_endpoints_say_that_there_is_no_shadow() -> None:

@@ -1,5 +1,6 @@
 """Which copies are eligible, and what of them reaches the clones."""
 
+import random
 import re
 from typing import Any
 
@@ -67,6 +68,57 @@ def test_not_eligible(sentence: str) -> None:
     assert decide(**request) is reason
 
 
+UNUSUAL: dict[str, str] = {
+    "an empty segment": "//admin/x",
+    "an empty segment inside": "/admin//x",
+    "an encoded letter": "/%61dmin/x",
+    "a letter that is encoded twice": "/%2561dmin/x",
+    "an encoded slash": "/admin%2fx",
+    "a way up": "/a/../admin/x",
+    "an encoded way up": "/a/%2e%2e/admin/x",
+    "a way up from the top": "/../admin/x",
+    "a way up that is not resolved": "//admin/../b",
+    "a dot": "/./admin/x",
+    "parameters": "/admin;v=1/x",
+    "parameters of a way up": "/a/..;/admin/x",
+    "a backslash": "/a\\..\\admin/x",
+    "a fragment": "/admin#x",
+}
+
+
+@pytest.mark.parametrize("sentence", UNUSUAL)
+def test_an_excluded_path_in_an_unusual_spelling(sentence: str) -> None:
+    assert decide(UNUSUAL[sentence], exclude=[{"value": "/admin"}]) is Skip.EXCLUDED
+
+
+@pytest.mark.parametrize(
+    ("path", "rule", "prefix"),
+    [
+        ("/caf%C3%A9/x", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}", True),
+        ("//a%20b/c", "/a%20b", True),
+        ("//admin", "/admin", False),
+        ("/x/../admin/", "/admin/", False),
+    ],
+)
+def test_rules_are_read_like_paths(path: str, rule: str, *, prefix: bool) -> None:
+    assert decide(path, exclude=[{"value": rule, "prefix": prefix}]) is Skip.EXCLUDED
+
+
+def test_a_way_up_leaves_what_is_included() -> None:
+    assert decide("/api/../admin", include=[{"value": "/api"}]) is Skip.NOT_INCLUDED
+    assert isinstance(decide("/api/a;v=1/%20b", include=[{"value": "/api"}]), Copy)
+
+
+def test_a_share_of_the_eligible_copies_is_drawn() -> None:
+    random.seed(1)
+    taken = [decide(sample_percent=10) for _ in range(2000)]
+    assert set(map(type, taken)) == {Copy, Skip}
+    assert {one for one in taken if isinstance(one, Skip)} == {Skip.NOT_SAMPLED}
+    assert 140 < sum(isinstance(one, Copy) for one in taken) < 260
+    assert decide(sample_percent=0) is Skip.NOT_SAMPLED
+    assert decide(method="POST", sample_percent=0) is Skip.METHOD
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -76,6 +128,7 @@ def test_not_eligible(sentence: str) -> None:
         {"target": "/things", "exclude": [{"value": "/thing"}]},
         {"target": "/thing/1", "exclude": [{"value": "/thing", "prefix": False}]},
         {"target": "/thing?x", "include": [{"value": "/thing", "prefix": False}]},
+        {"target": "/things;/.well-known/%2561", "exclude": [{"value": "/thing"}]},
     ],
 )
 def test_eligible(request_: dict[str, Any]) -> None:
@@ -163,6 +216,15 @@ def test_a_session_is_told_by_its_credentials_alone() -> None:
 
     assert session(Cookie="a") == session(Cookie="a", Accept="x") != session(Cookie="b")
     assert session() == session(Accept="x") == 0
+    assert session(Cookie="ab") != session(Cookie="b", Authorization="a") != session(Cookie="a")
+
+
+def test_a_session_is_the_same_in_every_comparator_of_a_resource() -> None:
+    def session(nonce: str) -> int:
+        return policy(nonce=nonce).session({b"cookie": b"sid=1"})
+
+    assert session("n0nce") == 4025679317411998790
+    assert session("n0nce") != session("other")
 
 
 @pytest.mark.parametrize(

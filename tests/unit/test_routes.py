@@ -1,10 +1,12 @@
 """Request paths become templates; keys and segments that are data never show."""
 
+from collections.abc import Callable
+
 import pytest
 
 from shadow_operator.core.fold import looks_like_data, segment_is_data
 from shadow_operator.core.routes import MAX_DEPTH, MAX_NODES, MAX_VALUES, SHOWN_AFTER, Routes
-from shadow_operator.core.shape import MAX_KEYS, Shape
+from shadow_operator.core.shape import KNOWN_HEADERS, MAX_HEADERS, MAX_KEYS, Node, Shape
 from shadow_operator.core.shape import MAX_NODES as MAX_PLACES
 
 WORDS = [
@@ -116,11 +118,64 @@ def test_a_wide_record_is_no_map() -> None:
     assert nodes[99].path == f"$.{_word(99)}"
 
 
-def test_a_shape_is_bounded() -> None:
+GROWTH: dict[str, Callable[[Node, int], Node]] = {
+    "keys, items and folded keys": lambda node, number: node.key(_word(number), 1).item().rest(),
+    "items of items": lambda node, _: node.item(),
+    "folded keys of folded keys": lambda node, _: node.rest(),
+    "keys that are data, and items": lambda node, number: node.key(f"{number}", 1).item(),
+}
+
+
+@pytest.mark.parametrize("sentence", GROWTH)
+def test_a_shape_is_bounded(sentence: str) -> None:
     shape = Shape()
     for outer in range(MAX_KEYS + 50):
         node = shape.body.key(_word(outer), 400)
         for inner in range(30):
-            node = node.key(_word(inner), 1).item().rest()
-    assert sum(1 for _ in shape) < 2 * MAX_PLACES
-    assert all(len(node.path) < 300 for node in shape)
+            node = GROWTH[sentence](node, inner)
+            node.see(outer, 3)
+    places = list(shape)
+    assert len(places) <= MAX_PLACES + len((shape.body, shape.status))
+    assert all(len(node.path) < 300 for node in places)
+
+
+def test_a_full_shape_shares_places_that_are_there() -> None:
+    shape = Shape()
+    inner = shape.body.key("inner", 1)
+    folded = inner.rest()
+    shape.nodes = MAX_PLACES
+    assert inner.key("more", 2) is inner.item() is folded
+    assert folded.key("more", 1) is folded.item() is folded.rest() is folded
+    assert shape.body.key("inner", 1) is inner
+
+
+def shown(header: str, *, answers: int) -> str:
+    node = Shape().header(header)
+    node.reference = answers
+    return node.path.removeprefix("header:")
+
+
+@pytest.mark.parametrize(
+    "name", [*("content-type", "x-amz-id-2", "p3p"), *("x-hal9-learning", "x-b3-sampled", "x-mode")]
+)
+def test_a_header_whose_name_is_made_of_words_is_shown(name: str) -> None:
+    assert shown(name, answers=SHOWN_AFTER) == name
+    assert (shown(name, answers=SHOWN_AFTER - 1) == name) is (name in KNOWN_HEADERS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x-amz-meta-alice-4f2a91", "x-8f3a9c-77", "x-user42-mode", "x-meta-2025", "x--empty"),
+        "x-object-meta-" + "-".join(["word"] * 10),
+    ],
+)
+def test_a_header_whose_name_has_a_part_that_is_data_is_folded(name: str) -> None:
+    assert shown(name, answers=99) == "{*}"
+
+
+def test_headers_are_bounded() -> None:
+    shape = Shape()
+    for number in range(2 * MAX_HEADERS):
+        shape.header(f"x-{_word(number)}").reference = SHOWN_AFTER
+    assert len({node.path for node in shape}) == MAX_HEADERS + len(("$", "status", "header:{*}"))

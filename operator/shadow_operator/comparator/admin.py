@@ -16,6 +16,7 @@ SCRAPER: Final = "operator"
 
 PASSED_SECONDS: Final = 10.0
 PASSED_BYTES: Final = 1 << 20
+"""A larger answer is not passed through: half of one would be a wrong one."""
 
 _PASSED_HEADERS: Final = ("Accept",)
 
@@ -111,7 +112,9 @@ async def _pass_through(
         async with session.get(
             f"http://{shown}:{port}{request.raw_path}", headers=headers, allow_redirects=False
         ) as answer:
-            body = await answer.content.read(PASSED_BYTES)
+            body = await _whole(answer.content)
+            if body is None:
+                return web.json_response({"state": "TooLarge"}, status=502)
             return web.Response(
                 body=body,
                 status=answer.status,
@@ -119,3 +122,13 @@ async def _pass_through(
             )
     except (aiohttp.ClientError, TimeoutError, OSError):
         return web.json_response({"state": "Unreachable"}, status=502)
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes | None:
+    """Read to the end; None where that is too much."""
+    body = bytearray()
+    async for part in content.iter_any():
+        body += part
+        if len(body) > PASSED_BYTES:
+            return None
+    return bytes(body)

@@ -13,7 +13,7 @@ import httptools
 
 from shadow_operator.comparator.counts import ERROR, TIMEOUT, Result
 from shadow_operator.comparator.room import Room
-from shadow_operator.core.compare import Answer
+from shadow_operator.core.compare import MEMORY, Answer
 
 MAX_IDLE: Final = 64
 """Kept connections per address."""
@@ -21,6 +21,9 @@ FRESH_SECONDS: Final = 1.0
 """An unsafe request goes only on a connection that was used so recently: servers close idle ones
 after longer, and an unsafe request that may have been read can't be sent again."""
 MAX_HEAD: Final = 256 << 10
+"""Bytes of an answer's status line and headers, and of what follows its body."""
+MAX_DECODED: Final = 16 << 20
+"""Bytes that a compressed body may grow to at most, whatever the configuration says."""
 
 Address = tuple[str, int]
 
@@ -61,6 +64,7 @@ class _Connection(asyncio.Protocol):
         "_head",
         "_headers",
         "_held",
+        "_in_body",
         "_parser",
         "_size",
         "address",
@@ -76,6 +80,11 @@ class _Connection(asyncio.Protocol):
         self._call: _Call | None = None
         self._parser: httptools.HttpResponseParser | None = None
 
+    @property
+    def usable(self) -> bool:
+        """Whether a request can be written."""
+        return self.transport is not None and not self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         transport = cast("asyncio.Transport", transport)  # uvloop's is one without saying so
@@ -83,7 +92,7 @@ class _Connection(asyncio.Protocol):
 
     def send(self, call: _Call) -> None:
         """Write a request; the call's future gets the result."""
-        assert self.transport is not None  # noqa: S101 - only open connections are used
+        assert self.transport is not None  # noqa: S101 - only usable connections are used
         loop = self._client.loop
         self._call = call
         self._parser = httptools.HttpResponseParser(self)
@@ -98,6 +107,8 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._head = 0
+        """Bytes read that are no body: the headers, then whatever came since the last of it."""
+        self._in_body = False
         self._size = 0
         self._cut = ""
         self._framed = False
@@ -143,7 +154,7 @@ class _Connection(asyncio.Protocol):
         call = self._call
         if call is None:
             return
-        if exc is None and self._head < 0 and not self._framed:
+        if exc is None and self._in_body and not self._framed:
             self._finish(self._answer(), "")
         elif call.retry and not self._answering:
             self._call = None
@@ -156,7 +167,9 @@ class _Connection(asyncio.Protocol):
     # -- httptools
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
+        """Keep a header; a field after the body is none."""
+        if self._in_body:
+            return
         lower = name.lower()
         if lower in {b"content-length", b"transfer-encoding"}:
             self._framed = True
@@ -174,7 +187,7 @@ class _Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200:
             return
-        self._head = -(1 << 62)  # from here on the body's bound holds
+        self._in_body = True
         if self._call.head_only:
             self._complete()
         elif self._headers.get("content-type", "").startswith("text/event-stream"):
@@ -184,6 +197,7 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body while it is within the bounds; else only count it."""
+        self._head = 0
         self._size += len(body)
         if self._cut or self._call is None:
             return
@@ -193,7 +207,7 @@ class _Connection(asyncio.Protocol):
             self._held += len(body)
             self._body.append(body)
         else:
-            self._drop_body("Memory")
+            self._drop_body(MEMORY)
 
     def _drop_body(self, reason: str) -> None:
         self._cut = reason
@@ -222,7 +236,14 @@ class _Connection(asyncio.Protocol):
     def _answer(self) -> Answer:
         assert self._parser is not None  # noqa: S101 - called while an answer is read
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Answer(self._parser.get_status_code(), self._headers, body, self._size, self._cut)
+        return Answer(
+            self._parser.get_status_code(),
+            self._headers,
+            body,
+            self._size,
+            self._cut,
+            self._client.decoded_limit,
+        )
 
     def _finish(self, answer: Answer | None, failure: str) -> None:
         call, self._call = self._call, None
@@ -257,10 +278,15 @@ class Client:
     ) -> None:
         self.loop = loop
         self.memory = memory
-        self.max_body_bytes = 1 << 20
+        self.limit_bodies(1 << 20)
         self._on_refused = on_refused
         self._idle: dict[Address, list[_Connection]] = {}
         self._connecting: set[asyncio.Task[None]] = set()
+
+    def limit_bodies(self, most: int) -> None:
+        """Set how many bytes of a body are kept, and thereby what a compressed one may grow to."""
+        self.max_body_bytes = most
+        self.decoded_limit = min(2 * most, MAX_DECODED)
 
     def call(
         self, address: Address, request: bytes, *, timeout: float, head_only: bool, safe: bool
@@ -277,7 +303,7 @@ class Client:
             connection = idle.pop()
             if not safe and now - connection.idle_since > FRESH_SECONDS:
                 connection.abort()
-            elif connection.transport is not None and not connection.transport.is_closing():
+            elif connection.usable:
                 connection.send(call)
                 return future
         call.retry = False
@@ -292,21 +318,26 @@ class Client:
 
     async def _connect(self, address: Address, call: _Call) -> None:
         failure = ERROR
+        connection = None
         try:
             async with asyncio.timeout_at(call.deadline):
                 _, connection = await self.loop.create_connection(
                     lambda: _Connection(self, address), *address
                 )
+            if connection.usable:  # a pod that is full may have answered and closed already
+                connection.send(call)
+                failure = ""
         except TimeoutError:
             failure = TIMEOUT
         except OSError:
             pass
-        else:
-            connection.send(call)
-            return
-        self._on_refused()
-        if not call.future.done():
-            call.future.set_result(Result(address[0], None, failure, 0.0))
+        finally:  # also after a defect: a pair must never wait for what nobody will answer
+            if failure:
+                if connection is not None:
+                    connection.abort()
+                self._on_refused()
+                if not call.future.done():
+                    call.future.set_result(Result(address[0], None, failure, 0.0))
 
     def keep(self, connection: _Connection) -> None:
         """Take back a connection whose call is complete."""

@@ -43,6 +43,7 @@ class Clones:
         self._wake = asyncio.Event()
         self._answered = 0.0
         self._next = 0
+        self._next_other = 0
         self.addresses: Sequence[Address] = ()
 
     def retarget(self, target: Target | None) -> None:
@@ -94,9 +95,9 @@ class Clones:
         return addresses[self._next % len(addresses)]
 
     def another(self, than: Address) -> Address | None:
-        """Return a different pod."""
+        """Return a different pod; they take turns of their own, whoever was chosen."""
         others = [address for address in self.addresses if address != than]
         if not others:
             return None
-        self._next += 1
-        return others[self._next % len(others)]
+        self._next_other += 1
+        return others[self._next_other % len(others)]

@@ -1,11 +1,13 @@
 """A copy of a production request: whether it is eligible, and what of it the clones get."""
 
+import hashlib
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import unquote
 
 from shadow_operator.api.evidence import (
     CREDENTIAL_HEADERS,
@@ -29,6 +31,7 @@ class Skip(StrEnum):
     METHOD = "Method"
     NOT_INCLUDED = "NotIncluded"
     EXCLUDED = "Excluded"
+    NOT_SAMPLED = "NotSampled"
 
 
 class Shed(StrEnum):
@@ -117,15 +120,78 @@ class Policy:
         """Unsafe methods are copied, so that answers depend on what came before."""
         self.forwarded = frozenset(name.lower().encode() for name in config.forward_headers)
         self.marker = f"{MARKER_HEADER}: {config.nonce}\r\n".encode()
+        self.share = config.sample_percent / 100
+        """Of the eligible copies, those that are compared."""
+        self._include = _spelled(config.include)
+        self._exclude = _spelled(config.exclude)
+        self._sessions = hashlib.blake2b(digest_size=8, key=config.nonce.encode()[:64])
 
     def path_refusal(self, path: str) -> Skip | None:
-        """Say why a path (no query) is not eligible."""
-        config = self.config
-        if any(_covers(rule, path) for rule in config.exclude):
+        """Say why a path (no query) is not eligible.
+
+        A mirror compares paths as they are sent; a service may read them otherwise. What it could
+        read as an excluded path is excluded.
+        """
+        if not self._exclude and not self._include:
+            return None
+        forms = spellings(path)
+        if any(_covers(rule, form) for rule in self._exclude for form in forms):
             return Skip.EXCLUDED
-        if config.include and not any(_covers(rule, path) for rule in config.include):
+        if self._include and not all(
+            any(_covers(rule, form) for rule in self._include) for form in forms
+        ):
             return Skip.NOT_INCLUDED
         return None
+
+    def session(self, headers: dict[bytes, bytes]) -> int:
+        """Hash what tells sessions apart, alike in every comparator; 0: nothing does."""
+        credentials, cookie = headers.get(b"authorization", b""), headers.get(b"cookie", b"")
+        if not credentials and not cookie:
+            return 0
+        digest = self._sessions.copy()
+        digest.update(b"%d:%b%b" % (len(credentials), credentials, cookie))
+        return int.from_bytes(digest.digest(), "big") or 1
+
+
+_UNUSUAL: Final = re.compile(r"//|/\.|[%;\\#]")
+_UNQUOTED: Final = 2
+"""How often a path may be decoded on its way: by a proxy, and by the service."""
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """Return a path as it was sent, and as a service may read it.
+
+    That is decoded, with a backslash as `/`, without parameters (`;v=1`) and empty segments, and
+    with `..` kept or resolved.
+    """
+    if _UNUSUAL.search(path) is None:
+        return (path,)
+    plain = path.partition("#")[0]
+    for _ in range(_UNQUOTED):
+        plain = unquote(plain, encoding="latin-1")
+    segments = [part.partition(";")[0] for part in plain.replace("\\", "/").split("/")]
+    forms = (path, *(_joined(segments, resolve=resolve) for resolve in (False, True)))
+    return tuple(dict.fromkeys(forms))
+
+
+def _joined(segments: Sequence[str], *, resolve: bool) -> str:
+    kept: list[str] = []
+    for segment in segments:
+        if segment == ".." and resolve:
+            del kept[-1:]
+        elif segment not in {"", "."}:
+            kept.append(segment)
+    end = "/" if kept and segments[-1] in {"", ".", ".."} else ""
+    return "/" + "/".join(kept) + end
+
+
+def _spelled(rules: Iterable[PathMatch]) -> tuple[PathMatch, ...]:
+    """Return rules for every spelling of their paths, whose bytes are characters here."""
+    return tuple(
+        PathMatch(value=form, prefix=rule.prefix)
+        for rule in rules
+        for form in spellings(rule.value.encode().decode("latin-1"))
+    )
 
 
 def _covers(rule: PathMatch, path: str) -> bool:
@@ -154,6 +220,8 @@ class Copy:
     """Which connection of the mirror it came on."""
     held: int = 0
     """Bytes of memory taken for its body."""
+    counted: bool = False
+    """Its pair has an outcome; what follows is an extra control."""
 
     @property
     def safe(self) -> bool:
@@ -188,6 +256,8 @@ def admit(
     refused_path = policy.path_refusal(path)
     if refused_path is not None:
         return refused_path
+    if policy.share < 1 and random.random() >= policy.share:  # noqa: S311 - draws the sample
+        return Skip.NOT_SAMPLED
     lines, credentials = _forwarded(policy, headers, found)
     request_id = found.get(b"x-request-id", b"")
     known = _REQUEST_ID.match(request_id) is not None
@@ -196,7 +266,7 @@ def admit(
         path=path,
         head=b"".join([method, b" ", target, b" HTTP/1.1\r\n", policy.marker, *lines]),
         request_id=request_id.decode("ascii") if known else "",
-        session=_session(found),
+        session=policy.session(found),
         credentials=credentials,
         connection=connection,
     )
@@ -257,9 +327,3 @@ def _traceparent(given: bytes | None) -> bytes:
     flags = match.group(1) if match else b"00"
     trace, span = random.getrandbits(128) | 1, random.getrandbits(64) | 1
     return b"traceparent: 00-%032x-%016x-%b\r\n" % (trace, span, flags)
-
-
-def _session(headers: dict[bytes, bytes]) -> int:
-    """Hash what tells sessions apart; Python's hash is salted anew in every process."""
-    credentials = headers.get(b"authorization"), headers.get(b"cookie")
-    return hash(credentials) or 1 if any(credentials) else 0

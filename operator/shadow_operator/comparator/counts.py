@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shadow_operator.api.evidence import UNPROVEN_STATUSES, ComparatorConfig
+from shadow_operator.api.evidence import UNPROVEN_STATUSES, ComparatorConfig, PlaceKind
 from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
 from shadow_operator.comparator.sketch import Latencies
 from shadow_operator.core.compare import (
@@ -59,6 +59,13 @@ class RouteRules:
     hinted: Callable[[str], bool]
     unordered: Callable[[str], bool] | None
 
+    def singly(self, place: Difference) -> bool:
+        """Return whether a place is counted singly: hinted, or the order of an unordered array."""
+        node, kind, _ = place
+        if kind is PlaceKind.ORDER and self.unordered is not None and self.unordered(node.path):
+            return True
+        return self.hinted(node.path)
+
 
 class Rules:
     """Hints of the configuration in force, worked out per route when it is first seen."""
@@ -104,6 +111,18 @@ class SignatureTally:
     controls: int = 0
     """Extra controls that were asked for it."""
     samples: deque[PairSample] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether a difference is noise: one more control would help to tell."""
+
+    places: frozenset[Difference]
+    signature: SignatureTally
+
+    def ask(self) -> None:
+        """Note that the control is asked for."""
+        self.signature.controls += 1
 
 
 class PlaceTable:
@@ -189,8 +208,8 @@ class RouteTally:
         *,
         now: float,
         request_id: str,
-    ) -> frozenset[Difference] | None:
-        """Count one pair; return its places where one more control would tell something."""
+    ) -> Question | None:
+        """Count one pair; return what one more control would tell something about."""
         if shadow.answer is None or reference.answer is None:
             self.failures[_failure(shadow, reference)] += 1
             return None
@@ -214,18 +233,17 @@ class RouteTally:
         tally.samples.append(_sample(shadow, reference, now, request_id))
         if control is not None or tally.controls >= TRIGGERED_PER_SIGNATURE:
             return None
-        tally.controls += 1
-        return found.places
+        return Question(found.places, tally)
 
     def control(
         self,
-        places: frozenset[Difference],
+        question: Question,
         reference: Result,
         control: Result,
         rules: RouteRules,
     ) -> None:
         """Count the control that was asked for because a pair differed."""
-        self._control(self.triggered, reference, control, places, rules)
+        self._control(self.triggered, reference, control, question.places, rules)
 
     def _control(
         self,
@@ -255,7 +273,7 @@ class RouteTally:
         if not places:
             self.matched += 1
             return None
-        hinted = [place for place in places if rules.hinted(place[0].path)]
+        hinted = [place for place in places if rules.singly(place)]
         if hinted:
             self.hinted.add(hinted)
             places = places.difference(hinted)
@@ -326,6 +344,8 @@ class Counts:
         self.skipped: Counter[str] = Counter()
         self.shed: Counter[str] = Counter()
         self.credentials: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        """Connections of mirrors that were closed, by reason."""
         self.room = Room(SNAPSHOT_BYTES)
         self.tallies: dict[tuple[str, Route], RouteTally] = {}
         self._other = Route(OTHER)

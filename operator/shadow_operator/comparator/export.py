@@ -43,11 +43,10 @@ def routes(counts: Counts) -> tuple[RouteCounts, ...]:
 
 def _route(method: str, template: str, tallies: Sequence[RouteTally]) -> RouteCounts:
     failures = _sum(tally.failures for tally in tallies)
-    pairs = sum(tally.pairs for tally in tallies)
     return RouteCounts(
         method=method,
         template=template,
-        pairs=pairs,
+        pairs=sum(tally.pairs for tally in tallies),
         matched=sum(tally.matched for tally in tallies),
         hinted_only=sum(tally.hinted_only for tally in tallies),
         signatures=_signatures(tallies),
@@ -57,7 +56,7 @@ def _route(method: str, template: str, tallies: Sequence[RouteTally]) -> RouteCo
         incomparable=dict(_sum(tally.incomparable for tally in tallies)),
         uniform=_controls([tally.uniform for tally in tallies]),
         triggered=_controls([tally.triggered for tally in tallies]),
-        paths=_paths(tallies, pairs),
+        paths=_paths(tallies),
         leaves=sum(tally.leaves for tally in tallies),
         shadow_latency=wire(merged(tally.shadow_latency for tally in tallies)),
         reference_latency=wire(merged(tally.reference_latency for tally in tallies)),
@@ -123,8 +122,8 @@ def _controls(tallies: Sequence[ControlTally]) -> ControlCounts:
     )
 
 
-def _paths(tallies: Sequence[RouteTally], pairs: int) -> tuple[PathCount, ...]:
-    """Count answers per path that ever differed.
+def _paths(tallies: Sequence[RouteTally]) -> tuple[PathCount, ...]:
+    """Count answers per path that ever differed, of the pairs of the tallies where it did.
 
     Folded keys are counted per key and shown under one name, so their sum is cut at the number of
     pairs.
@@ -134,14 +133,17 @@ def _paths(tallies: Sequence[RouteTally], pairs: int) -> tuple[PathCount, ...]:
         for node in tally.shape:
             if node.differed:
                 named[node.path].append(node)
-    return tuple(
-        PathCount(
-            path=path,
-            reference=min(pairs, sum(node.reference for node in nodes)),
-            shadow=min(pairs, sum(node.shadow for node in nodes)),
-            leaves=sum(below.leaves for below in _distinct(nodes)),
-        )
-        for path, nodes in sorted(named.items())
+    return tuple(_path(path, nodes) for path, nodes in sorted(named.items()))
+
+
+def _path(path: str, nodes: Sequence[Node]) -> PathCount:
+    pairs = sum(shape.pairs for shape in {node.shape for node in nodes})
+    return PathCount(
+        path=path,
+        reference=min(pairs, sum(node.reference for node in nodes)),
+        shadow=min(pairs, sum(node.shadow for node in nodes)),
+        leaves=sum(below.leaves for below in _distinct(nodes)),
+        pairs=pairs,
     )
 
 

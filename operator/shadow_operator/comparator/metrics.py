@@ -65,6 +65,12 @@ class ComparatorCollector(Collector):
         yield _labelled(
             "shadow_copies_shed", "Eligible copies that were not compared", "reason", counts.shed
         )
+        yield _labelled(
+            "shadow_connections_refused",
+            "Connections of mirrors that were closed because of what they did",
+            "reason",
+            counts.refused,
+        )
         yield _per_route(tallies)
         yield _latency(tallies)
         yield from self._now()

@@ -12,12 +12,16 @@ import structlog
 from shadow_operator.comparator.client import Address, Client
 from shadow_operator.comparator.clones import Clones
 from shadow_operator.comparator.copy import Copy, Policy, Shed, Skip, admit
-from shadow_operator.comparator.counts import Counts, Result
+from shadow_operator.comparator.counts import Counts, Question, Result, RouteRules, RouteTally
+from shadow_operator.comparator.room import Room
 
 MAX_PAIRS: Final = 512
 """Pairs under way, waiting ones included."""
 MAX_BYTES: Final = 96 << 20
-"""Bodies of copies and answers in memory."""
+"""Bodies of copies and answers of pairs under way, in memory."""
+MAX_RECEIVING: Final = 32 << 20
+"""Bodies of copies that are not complete yet; of their own, so that a mirror that stalls takes
+nothing from the pairs under way."""
 MAX_EXTRA: Final = 16
 """Extra controls under way."""
 
@@ -84,6 +88,17 @@ class _Plan:
     controlled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A counted pair that differed, and what an extra control has to be compared with."""
+
+    question: Question
+    tally: RouteTally
+    plan: _Plan
+    reference: Result
+    rules: RouteRules
+
+
 class Pairs:
     """The intake of the data port and the owner of all pairs under way.
 
@@ -112,7 +127,8 @@ class Pairs:
         self._clock = clock
         self._loop = client.loop
         self._random = random_ or random.Random()  # noqa: S311 - draws the sample
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Copy] = {}
+        self._receiving = Room(MAX_RECEIVING)
         self._extra = 0
         self._lines: dict[int, _Line] = {}
         self._rate = RateLimit(self._loop.time())
@@ -165,7 +181,7 @@ class Pairs:
         """Take memory for a part of a copy's body."""
         if copy.held + amount > self.policy.config.max_body_bytes:
             reason = Shed.BODY_TOO_LARGE
-        elif not self.client.memory.take(amount):
+        elif not self._receiving.take(amount):
             reason = Shed.OVERLOAD
         else:
             copy.held += amount
@@ -180,32 +196,37 @@ class Pairs:
         self._drop(copy)
 
     def _drop(self, copy: Copy) -> None:
-        self.client.memory.give(copy.held)
+        self._receiving.give(copy.held)
         copy.held = 0
 
     def take(self, copy: Copy, body: bytes) -> None:
         """Start the pair of a complete copy."""
-        if len(self._tasks) >= MAX_PAIRS:
+        if len(self._tasks) >= MAX_PAIRS or not self.client.memory.take(copy.held):
             self.counts.shed[Shed.OVERLOAD] += 1
             self._drop(copy)
             return
+        self._receiving.give(copy.held)
         key = copy.session or copy.connection
         line = self._lines.setdefault(key, _Line()) if self.policy.ordered else None
         before = line.before(safe=copy.safe) if line is not None else ()
         task = self._loop.create_task(self._pair(copy, body, before))
-        self._tasks.add(task)
+        self._tasks[task] = copy
         task.add_done_callback(self._ended)
         if line is not None:
             line.join(task, safe=copy.safe)
             task.add_done_callback(lambda done: self._leave(key, line, done))
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        copy = self._tasks.pop(task)
         error = None if task.cancelled() else task.exception()
+        if not copy.counted:
+            if task.cancelled():
+                self.counts.shed[Shed.DRAINING] += 1
+            elif error is not None:
+                self.counts.shed[Shed.INTERNAL] += 1
         if error is not None:
             # The message could hold a value; where it happened can't.
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            self.counts.shed[Shed.INTERNAL] += 1
             log.error("pair failed", error=type(error).__name__, at=f"{frame.name}:{frame.lineno}")
 
     def _leave(self, key: int, line: "_Line", task: "asyncio.Task[None]") -> None:
@@ -214,9 +235,14 @@ class Pairs:
             del self._lines[key]
 
     async def drained(self, seconds: float) -> None:
-        """Wait until no pair is under way, so long at most."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        """Wait until no pair is under way, so long at most; give up and count the others."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
     # -- one pair
 
@@ -227,23 +253,28 @@ class Pairs:
         try:
             if before:
                 await asyncio.wait(before)
-            await self._measure(copy, copy.request(body), results)
+            request = copy.request(body)
+            doubt = await self._measure(copy, request, results)
+            copy.counted = True
+            if doubt is not None:
+                await self._control_again(copy, request, doubt, results)
         finally:
             self.client.memory.give(copy.held + sum(result.held for result in results))
 
-    async def _measure(self, copy: Copy, request: bytes, results: list[Result]) -> None:
+    async def _measure(self, copy: Copy, request: bytes, results: list[Result]) -> "_Doubt | None":
+        """Call the pods and count the pair; return what an extra control could clear up."""
         plan = self._plan(copy)
         if isinstance(plan, Shed):
             self.counts.shed[plan] += 1
-            return
+            return None
         answers = await self._calls(copy, request, plan.addresses, results)
         tally = self.counts.tally(copy.method, copy.path)
         if not plan.paired:
             tally.alone(answers[0])
-            return
+            return None
         shadow, reference = answers[:2]
         rules = self.policy.rules.of(copy.method, tally.route.template)
-        places = tally.pair(
+        question = tally.pair(
             shadow,
             reference,
             answers[2] if plan.controlled else None,
@@ -251,16 +282,28 @@ class Pairs:
             now=self._clock(),
             request_id=copy.request_id,
         )
-        another = self.references.another(plan.addresses[1])
-        if places is None or another is None or not copy.safe or self._extra >= MAX_EXTRA:
+        if question is None or not copy.safe or self._extra >= MAX_EXTRA:
+            return None
+        for result in results:  # while the control is waited for, the bytes are enough
+            if result.answer is not None:
+                result.answer.forget()
+        return _Doubt(question, tally, plan, reference, rules)
+
+    async def _control_again(
+        self, copy: Copy, request: bytes, doubt: _Doubt, results: list[Result]
+    ) -> None:
+        """Ask another reference pod, because the pair differed."""
+        another = self.references.another(doubt.plan.addresses[1])
+        if another is None:
             return
+        doubt.question.ask()
         self._extra += 1
         try:
-            extra = [another, *self._balance(plan.addresses[0])]
+            extra = [another, *self._balance(doubt.plan.addresses[0])]
             control = (await self._calls(copy, request, extra, results))[0]
         finally:
             self._extra -= 1
-        tally.control(places, reference, control, rules)
+        doubt.tally.control(doubt.question, doubt.reference, control, doubt.rules)
 
     def _plan(self, copy: Copy) -> "_Plan | Shed":
         """Choose the pods of a pair."""

@@ -27,7 +27,7 @@ from shadow_operator.comparator.config import ConfigFile, places
 from shadow_operator.comparator.copy import Policy
 from shadow_operator.comparator.counts import Counts
 from shadow_operator.comparator.pairs import MAX_BYTES, Pairs
-from shadow_operator.comparator.receive import CopyConnection
+from shadow_operator.comparator.receive import Connections
 from shadow_operator.comparator.room import Room
 
 COPIES_PORT: Final = 8080
@@ -37,6 +37,8 @@ LINGER_SECONDS: Final = 3.0
 """After SIGTERM copies are still taken for so long, until the endpoints have changed."""
 END_SECONDS: Final = 25.0
 """After SIGTERM the process ends at the latest after so long: a pod's grace period is 30 s."""
+READ_SECONDS: Final = 8.0
+"""Of these, what is kept for the operator to read the final snapshot."""
 
 log = structlog.get_logger()
 
@@ -73,7 +75,6 @@ class Comparator:
         self._shadows = Clones(config.shadow, find)
         self._references = Clones(config.reference, find)
         self._client = Client(loop, Room(MAX_BYTES), self._refused)
-        self._client.max_body_bytes = config.max_body_bytes
         self.pairs = Pairs(
             Policy(config),
             self.counts,
@@ -83,8 +84,7 @@ class Comparator:
             clock=time.time,
         )
         self._loop = loop
-        self._connections: set[CopyConnection] = set()
-        self._accepted = 0
+        self._connections = Connections(self.pairs, self.counts.refused)
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,6 +93,7 @@ class Comparator:
         self.config_valid = True
         self.copies_address: Address = ("", 0)
         self.admin_address: Address = ("", 0)
+        self._limit(config)
 
     def _refused(self) -> None:
         self._shadows.refresh_soon()
@@ -104,9 +105,13 @@ class Comparator:
         """Put a new configuration in force; pairs under way end under the old one."""
         self.pairs.policy = Policy(config)
         self.counts.routes.declare(config.routes)
-        self._client.max_body_bytes = config.max_body_bytes
+        self._limit(config)
         self._shadows.retarget(config.shadow)
         self._references.retarget(config.reference)
+
+    def _limit(self, config: ComparatorConfig) -> None:
+        self._client.limit_bodies(config.max_body_bytes)
+        self._connections.max_age = config.connection_seconds
 
     def mark_config(self, valid: bool) -> None:
         """Note whether the mounted file is the configuration in force."""
@@ -174,6 +179,7 @@ class Comparator:
             self._loop.create_task(clones.follow(self._moved))
             for clones in (self._shadows, self._references)
         ]
+        self._tasks.append(self._loop.create_task(self._connections.watch()))
         self._runner = web.AppRunner(
             admin.application(self, metrics.registry(self)),
             access_log=None,
@@ -182,14 +188,10 @@ class Comparator:
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, admin_port)
         await site.start()
-        self._server = await self._loop.create_server(self._connection, host, copies_port)
+        self._server = await self._loop.create_server(self._connections.accept, host, copies_port)
         self.copies_address = self._server.sockets[0].getsockname()[:2]
         self.admin_address = self._runner.addresses[0][:2]
         self.ready = True
-
-    def _connection(self) -> CopyConnection:
-        self._accepted += 1
-        return CopyConnection(self.pairs, self._connections, self._accepted)
 
     def _moved(self) -> None:
         self._client.retain({*self._shadows.addresses, *self._references.addresses})
@@ -198,13 +200,15 @@ class Comparator:
         """End gracefully; return whether the operator has read the final snapshot.
 
         Readiness fails, copies are taken for `linger` seconds more, pairs under way end, and the
-        snapshot is served until it was read, all within `end` seconds.
+        snapshot is served until it was read, all within `end` seconds. Pairs that take so long
+        that there would be no time to read the snapshot are given up and counted.
         """
         last = self._loop.time() + end
         self.ready = False
         await asyncio.sleep(min(linger, end))
         self.pairs.draining = True
-        await self.pairs.drained(max(0.0, last - self._loop.time()))
+        pairs_end = last - min(READ_SECONDS, end / 3)
+        await self.pairs.drained(max(0.0, pairs_end - self._loop.time()))
         self._scraped.clear()
         try:
             async with asyncio.timeout_at(last):
@@ -221,8 +225,7 @@ class Comparator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections):
-            connection.close()
+        self._connections.close()
         await self._client.close()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -4,6 +4,7 @@
 route's `Shape`, which counts what was there.
 """
 
+import contextlib
 import json
 import math
 import zlib
@@ -20,14 +21,19 @@ from shadow_operator.core.shape import BOTH, REFERENCE, SHADOW, Node, Shape
 
 MAX_DEPTH: Final = 64
 MAX_LEAVES: Final = 20_000
-"""Values compared in one pair; a larger answer that differs is incomparable."""
+"""Values compared in one pair; a larger answer that differs is unread beyond."""
+MAX_VALUES: Final = 5 * MAX_LEAVES
+"""Objects, arrays and leaves of one answer; a larger one is not parsed, since it could take fifty
+times its size in memory."""
+MEMORY: Final = "Memory"
+"""Reason of a cut that is our own: there was no room for the body."""
 
 Difference: TypeAlias = tuple[Node, PlaceKind, str]
 """A differing place: where, how, and the detail from the closed vocabulary."""
 
 
 class IncomparableError(Exception):
-    """A pair that can't be compared; the text is a reason in CamelCase."""
+    """Bodies that can't be compared; the text is a reason in CamelCase."""
 
 
 class HeaderRule(StrEnum):
@@ -95,6 +101,8 @@ class Answer:
     """Bytes of the body as sent, also of what was not kept."""
     cut: str = ""
     """Reason why the body is not whole (`BodyTooLarge`, `EventStream`, ...); else empty."""
+    decoded_limit: int = 16 << 20
+    """Bytes that a compressed body may grow to; beyond, it is unread."""
     _content: object = field(default=_UNSET, repr=False)
 
     @property
@@ -103,6 +111,10 @@ class Answer:
         if self._content is _UNSET:
             self._content = _decode(self)
         return self._content
+
+    def forget(self) -> None:
+        """Keep only the bytes of the body, which take far less memory than its content."""
+        self._content = _UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ def _decode(answer: Answer) -> object:
     body = answer.body
     encoding = answer.headers.get("content-encoding", "")
     if encoding and body:
-        body = decompress(body, encoding)
+        body = decompress(body, encoding, answer.decoded_limit)
     kind = answer.headers.get("content-type", "")
     if body and ("json" in kind or body.lstrip()[:1] in {b"{", b"["}):
         try:
@@ -131,7 +143,12 @@ _LONG_INTEGER: Final = b"0" * 20
 
 
 def _load(body: bytes) -> object:
-    """Parse JSON; integers that do not fit 64 bits stay exact (orjson would round them)."""
+    """Parse JSON; integers that do not fit 64 bits stay exact (orjson would round them).
+
+    Before every value but the first stands one of `,`, `[` and `{`, so they bound the values.
+    """
+    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"[", b"{"))) >= MAX_VALUES:
+        raise IncomparableError("TooLarge")
     if _LONG_INTEGER in body.translate(_DIGITS):  # ten times faster than an expression
         return json.loads(body, parse_constant=_refuse)
     return orjson.loads(body)
@@ -141,12 +158,12 @@ def _refuse(name: str) -> object:
     raise ValueError(name)
 
 
-MAX_DECODED: Final = 16 << 20
-"""Bytes that a compressed body may grow to; beyond, it is incomparable."""
+MAX_MEMBERS: Final = 64
+"""Parts that a gzip body may be made of."""
 
 
-def decompress(body: bytes, encoding: str) -> bytes:
-    """Undo gzip or deflate; bounded.
+def decompress(body: bytes, encoding: str, limit: int) -> bytes:
+    """Undo gzip or deflate, as long as it makes at most `limit` bytes.
 
     Raises:
         IncomparableError: another encoding, a broken one, or too large.
@@ -156,21 +173,32 @@ def decompress(body: bytes, encoding: str) -> bytes:
             continue
         if name not in {"gzip", "x-gzip", "deflate"}:
             raise IncomparableError("ContentEncoding")
-        body = _inflate(body)
+        body = _inflate(body, limit)
     return body
 
 
-def _inflate(body: bytes) -> bytes:
+def _inflate(body: bytes, limit: int) -> bytes:
     for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # gzip or zlib by header; raw deflate
-        inflater = zlib.decompressobj(window)
-        try:
-            data = inflater.decompress(body, MAX_DECODED)
-        except zlib.error:
-            continue
-        if inflater.unconsumed_tail:
-            raise IncomparableError("BodyTooLarge")
-        return data
+        with contextlib.suppress(zlib.error):
+            return _members(body, window, limit)
     raise IncomparableError("ContentEncoding")
+
+
+def _members(body: bytes, window: int, limit: int) -> bytes:
+    """Undo every member of a gzip file (RFC 1952, section 2.2); all must be whole."""
+    parts: list[bytes] = []
+    while body and len(parts) < MAX_MEMBERS:
+        inflater = zlib.decompressobj(window)
+        parts.append(inflater.decompress(body, limit + 1))
+        limit -= len(parts[-1])
+        if limit < 0:
+            raise IncomparableError("BodyTooLarge")
+        if not inflater.eof:
+            raise IncomparableError("ContentEncoding")
+        body = inflater.unused_data
+    if body:
+        raise IncomparableError("ContentEncoding")
+    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +216,30 @@ def rule_matcher(rules: Iterable[PathRule], route: str, method: str) -> Callable
     Paths are matched exactly as they are shown; `*` stands for every place, and as a route for
     every route.
     """
-    names = {None, "*", route, f"{method} {route}"}
-    paths = {rule.path for rule in rules if rule.route in names}
+    paths = {
+        rule.path
+        for rule in rules
+        if rule.route is None or same_route(rule.route, method=method, template=route)
+    }
     return (lambda _: True) if "*" in paths else paths.__contains__
+
+
+def same_route(route: str, *, method: str, template: str) -> bool:
+    """Return whether a rule's route is this one: `GET /a/{id}`, `/a/{id}` (all methods) or `*`.
+
+    Names in braces do not matter.
+    """
+    if route == "*":
+        return True
+    named, _, path = route.rpartition(" ")
+    return named in {"", method} and _anonymous(path) == _anonymous(template)
+
+
+def _anonymous(template: str) -> tuple[str, ...]:
+    return tuple(
+        "{}" if segment.startswith("{") and segment.endswith("}") else segment
+        for segment in template.split("/")
+    )
 
 
 def compare(
@@ -203,9 +252,18 @@ def compare(
 ) -> Comparison:
     """Compare two answers of one route; `count` adds to the shape what was there.
 
+    Differing bodies that can't be decoded, or are too deep or too large to be walked to the end,
+    differ at `$`, with the reason as detail, besides the places that were found before.
+
     Raises:
-        IncomparableError: bodies that were cut, can't be decoded, or are too deep or too large.
+        IncomparableError: both bodies of a pair that is counted were cut, and nothing else tells
+            the answers apart: it is not known whether they are the same. (With `count` False,
+            for a control, that is no difference.) Or one was cut for want of memory here.
     """
+    if MEMORY in (reference.cut, shadow.cut):
+        raise IncomparableError(MEMORY)
+    if count and reference.cut and shadow.cut and reference.status == shadow.status:
+        raise IncomparableError(reference.cut)
     walk = _Walk(shape, unordered, count=count)
     if count:
         shape.status.reference += 1
@@ -271,12 +329,13 @@ class _Walk:
     # -- bodies
 
     def bodies(self, reference: Answer, shadow: Answer) -> None:
-        cut = reference.cut or shadow.cut
         body = self.shape.body
-        if cut:
-            if reference.cut and shadow.cut:
-                raise IncomparableError(cut)
-            self.add(body, PlaceKind.LENGTH)
+        if reference.cut and shadow.cut:
+            if reference.status != shadow.status:  # else nothing shows that they differ
+                self.add(body, PlaceKind.TEXT, reference.cut)
+            return
+        if reference.cut or shadow.cut:
+            self.add(body, PlaceKind.LENGTH, reference.cut or shadow.cut)
             return
         same = reference.body == shadow.body and reference.headers.get(
             "content-encoding"
@@ -284,7 +343,10 @@ class _Walk:
         if same and not self.count:
             self.leaves = 1
             return
-        self._contents(body, reference, shadow, same=same)
+        try:
+            self._contents(body, reference, shadow, same=same)
+        except IncomparableError as error:
+            self.add(body, PlaceKind.TEXT, str(error))
 
     def _contents(self, body: Node, reference: Answer, shadow: Answer, *, same: bool) -> None:
         try:
@@ -437,10 +499,12 @@ class _Walk:
             for item in left:
                 self._same(child, item, depth + 1)
             return
-        left, right = self._in_order(node, left, right)
+        left, right, common = self._in_order(node, left, right)
         child = node.item()
         shared = min(len(left), len(right))
-        for one, other in zip(left[:shared], right[:shared], strict=True):
+        for item in left[:common]:
+            self._same(child, item, depth + 1)
+        for one, other in zip(left[common:shared], right[common:shared], strict=True):
             self._both(child, one, other, depth + 1)
         for item in left[shared:]:
             self._one(child, item, depth + 1, REFERENCE)
@@ -449,16 +513,22 @@ class _Walk:
 
     def _in_order(
         self, node: Node, left: list[Any], right: list[Any]
-    ) -> tuple[list[Any], list[Any]]:
-        """Bring arrays into one order where order does not matter or is all that differs."""
-        if self.unordered is not None and self.unordered(node.path):
-            return _aligned(left, right)
-        if len(left) == len(right) and _canonical(left) == _canonical(right):
-            # The same items in another order: one place, not one per item.
-            if left != right:
-                self.add(node, PlaceKind.ORDER)
-            return _aligned(left, right)
-        return left, right
+    ) -> tuple[list[Any], list[Any], int]:
+        """Bring arrays into one order where order does not matter or is all that differs.
+
+        Return them and how many equal items they begin with. Another order is a place of its own,
+        one and not one per item, under a rule too: the rule excuses it as long as it stands.
+        """
+        free = self.unordered is not None and self.unordered(node.path)
+        if not free and len(left) != len(right):
+            return left, right, 0
+        keyed = _keyed(left), _keyed(right)
+        if not free and any(a != b for (a, _), (b, _) in zip(*keyed, strict=True)):
+            return left, right, 0
+        one, other, common = _aligned(*keyed)
+        if any(index != index2 for index, index2 in zip(one, other, strict=False)):
+            self.add(node, PlaceKind.ORDER)
+        return [left[index] for index in one], [right[index] for index in other], common
 
 
 def _equal(left: object, right: object) -> bool:
@@ -479,41 +549,45 @@ def _sorted_dump(value: object) -> bytes:
 def _dump(value: object) -> bytes:
     """Canonical text of a JSON value; integers beyond 64 bits included."""
     try:
-        return _sorted_dump(value)
+        # Copied, since what orjson gives keeps the 4 KiB that it was written into.
+        return bytes(memoryview(_sorted_dump(value)))
     except TypeError:
         return json.dumps(value, sort_keys=True).encode()
     except RecursionError:
         raise IncomparableError("TooDeep") from None
 
 
-def _canonical(items: list[Any]) -> list[bytes]:
-    return sorted(_dump(item) for item in items)
+_Keyed: TypeAlias = list[tuple[bytes, int]]
+"""Items of an array by their canonical text, with their indices."""
 
 
-def _aligned(left: list[Any], right: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Bring two multisets into one order: equal items first, the rest by their text."""
-    keyed = [sorted(((_dump(item), item) for item in side), key=_first) for side in (left, right)]
-    common: list[Any] = []
-    rest: list[list[Any]] = [[], []]
+def _keyed(items: list[Any]) -> _Keyed:
+    return sorted((_dump(item), index) for index, item in enumerate(items))
+
+
+def _aligned(left: _Keyed, right: _Keyed) -> tuple[list[int], list[int], int]:
+    """Bring two multisets into one order: equal items first, the rest by their text.
+
+    Return the order of indices on both sides, and how many items are equal.
+    """
+    common: tuple[list[int], list[int]] = ([], [])
+    rest: tuple[list[int], list[int]] = ([], [])
     one, other = 0, 0
-    while one < len(keyed[0]) and other < len(keyed[1]):
-        (text, item), (text2, item2) = keyed[0][one], keyed[1][other]
+    while one < len(left) and other < len(right):
+        (text, index), (text2, index2) = left[one], right[other]
         if text == text2:
-            common.append(item)
+            common[0].append(index)
+            common[1].append(index2)
             one, other = one + 1, other + 1
         elif text < text2:
-            rest[0].append(item)
+            rest[0].append(index)
             one += 1
         else:
-            rest[1].append(item2)
+            rest[1].append(index2)
             other += 1
-    rest[0].extend(item for _, item in keyed[0][one:])
-    rest[1].extend(item for _, item in keyed[1][other:])
-    return common + rest[0], common + rest[1]
-
-
-def _first(pair: tuple[bytes, Any]) -> bytes:
-    return pair[0]
+    rest[0].extend(index for _, index in left[one:])
+    rest[1].extend(index for _, index in right[other:])
+    return common[0] + rest[0], common[1] + rest[1], len(common[0])
 
 
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})

@@ -4,10 +4,12 @@ A tree that grows with the keys that answers have. It folds keys that are data i
 in how many answers a place was there, and is bounded in every direction.
 """
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
-from shadow_operator.core.fold import looks_like_data
+from shadow_operator.core.fold import NAME_LIMIT, looks_like_data
 
 REFERENCE: Final = 1
 SHADOW: Final = 2
@@ -17,14 +19,38 @@ BOTH: Final = 3
 ITEM: Final = "[*]"
 FOLDED: Final = "{*}"
 MAX_NODES: Final = 1_024
-"""Places of one route; more share their parent's `{*}`."""
+"""Places of one route's bodies; more share a place that is there, at worst their parent's."""
 MAX_KEYS: Final = 256
 """More distinct keys of one object are data."""
 MAX_PATH: Final = 200
 """Characters of a path; deeper places share one `{*}`."""
 MAX_HEADERS: Final = 64
 SHOWN_AFTER: Final = 3
-"""A key is shown once it was there in this many pairs: what occurs once may be somebody's name."""
+"""A key, or a header that is not a known one, is shown once it was there in this many pairs: what
+occurs once may be somebody's name."""
+KNOWN_HEADERS: Final = frozenset(
+    {
+        "accept-ranges", "access-control-allow-credentials", "access-control-allow-headers",
+        "access-control-allow-methods", "access-control-allow-origin",
+        "access-control-expose-headers", "access-control-max-age", "age", "allow", "alt-svc",
+        "cache-control", "clear-site-data", "connection", "content-disposition", "content-encoding",
+        "content-language", "content-length", "content-location", "content-md5", "content-range",
+        "content-security-policy", "content-security-policy-report-only", "content-type",
+        "cross-origin-embedder-policy", "cross-origin-opener-policy",
+        "cross-origin-resource-policy", "date", "deprecation", "digest", "etag", "expires",
+        "keep-alive", "last-modified", "link", "location", "nel", "p3p", "permissions-policy",
+        "pragma", "proxy-authenticate", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
+        "referrer-policy", "refresh", "report-to", "retry-after", "server", "server-timing",
+        "set-cookie", "strict-transport-security", "sunset", "timing-allow-origin", "trailer",
+        "transfer-encoding", "upgrade", "vary", "via", "warning", "www-authenticate", "x-amz-cf-id",
+        "x-amz-id-2", "x-amz-request-id", "x-cache", "x-content-type-options", "x-correlation-id",
+        "x-dns-prefetch-control", "x-download-options", "x-frame-options",
+        "x-permitted-cross-domain-policies", "x-powered-by", "x-ratelimit-limit",
+        "x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id", "x-response-time",
+        "x-robots-tag", "x-runtime", "x-ua-compatible", "x-xss-protection",
+    }
+)  # fmt: skip
+"""Header names that carry no value, whatever they look like."""
 
 
 class Node:
@@ -95,7 +121,7 @@ class Node:
     def item(self) -> "Node":
         """Return the place that all items of this array share."""
         if self.items is None:
-            if self.length + len(ITEM) > MAX_PATH:
+            if self.length + len(ITEM) > MAX_PATH or self.shape.full:
                 return self.rest()
             self.items = self.shape.grow(ITEM, self)
         return self.items
@@ -115,15 +141,18 @@ class Node:
         if len(self.children) >= min(2 * self.widest + 8, MAX_KEYS):
             self.folded = True
             return self.rest()
-        if self.length + len(name) > MAX_PATH or self.shape.nodes >= MAX_NODES:
+        if self.length + len(name) > MAX_PATH or self.shape.full:
             return self.rest()
         child = self.children[name] = self.shape.grow(name, self)
         return child
 
     def rest(self) -> "Node":
-        """Return the place that all folded keys of this object share."""
+        """Return the place that all folded keys of this object share.
+
+        It is this one itself where there is no room for another.
+        """
         if self.wildcard is None:
-            if self.name == FOLDED and (self.length > MAX_PATH or self.shape.nodes >= MAX_NODES):
+            if self.shape.full or (self.name == FOLDED and self.length > MAX_PATH):
                 return self
             self.wildcard = self.shape.grow(FOLDED, self)
         return self.wildcard
@@ -138,6 +167,19 @@ class Node:
             stack.extend(child for child in (node.items, node.wildcard) if child is not None)
 
 
+class _Header(Node):
+    """A header; not shown before it was there a few times, unless its name is a known one."""
+
+    __slots__ = ()
+
+    @property
+    def path(self) -> str:
+        """`header:` and the name as it may be shown now."""
+        rare = max(self.reference, self.shadow) < SHOWN_AFTER
+        name = FOLDED if rare and self.name not in KNOWN_HEADERS else self.name
+        return f"header:{name}"
+
+
 class Shape:
     """All places of one route's answers."""
 
@@ -149,6 +191,11 @@ class Shape:
         self.status = Node(self, "status")
         self.headers: dict[str, Node] = {}
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for a further place."""
+        return self.nodes >= MAX_NODES
+
     def grow(self, name: str, parent: Node) -> Node:
         """Make a place below another one."""
         self.nodes += 1
@@ -158,10 +205,9 @@ class Shape:
         """Return the place of a header (lower case)."""
         node = self.headers.get(name)
         if node is None:
-            full = looks_like_header_data(name) or len(self.headers) >= MAX_HEADERS
-            shown = f"header:{FOLDED}" if full else f"header:{name}"
-            node = self.headers.get(FOLDED if full else name) or Node(self, shown)
-            self.headers[FOLDED if full else name] = node
+            folds = looks_like_header_data(name) or len(self.headers) >= MAX_HEADERS
+            key = FOLDED if folds else name
+            node = self.headers.setdefault(key, _Header(self, key))
         return node
 
     def __iter__(self) -> Iterator[Node]:
@@ -170,6 +216,15 @@ class Shape:
         yield from self.headers.values()
 
 
+@lru_cache(maxsize=1_024)  # asked for every answer, since a name that folds has no place
 def looks_like_header_data(name: str) -> bool:
-    """Say whether a header's name is not made of words: `x-b3-traceid` is, `x-4f2a91` is not."""
-    return all(looks_like_data(word) for word in name.split("-"))
+    """Say whether a header's name (lower case) has a part that is no word: `x-meta-4f2a91`."""
+    if name in KNOWN_HEADERS:
+        return False
+    return len(name) > NAME_LIMIT or any(
+        looks_like_data(word) and _NUMBERED.match(word) is None for word in name.split("-")
+    )
+
+
+_NUMBERED: Final = re.compile(r"[a-z]{1,12}\d\Z")
+"""Names of programs and systems: `b3`, `ec2`, `log4`."""
