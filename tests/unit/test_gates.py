@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.enums import GateName, GateResult
-from shadow_operator.api.evidence import ControlCounts, RouteCounts
+from shadow_operator.api.evidence import ControlCounts, PathCount, RouteCounts
 from shadow_operator.api.status import Gate
 from shadow_operator.core.counts import Counts
 from shadow_operator.core.gates import GATES
@@ -29,6 +29,7 @@ NOT_APPLICABLE = GateResult.NOT_APPLICABLE
 
 TIME = "$.time timestamp"
 STATE = "$.state text"
+UNREAD = "$ text TooLarge"
 CHANGED = control(150, {}, {STATE: 150})
 """Controls that prove that the shadow, and only the shadow, changed the state."""
 
@@ -70,7 +71,7 @@ class Seen:
         look = None
         if self.look:
             number, at, passed = self.look
-            rules = rules_version(spec(**self.spec).comparison)
+            rules = rules_version(spec(**self.spec))
             look = Look(number=number, pairs=at, time=600, rules=rules, passed=passed)
         return begin(EPOCH, now=0, interval=30).model_copy(
             update={
@@ -98,6 +99,16 @@ def clean(pairs: int, **changes: Any) -> tuple[RouteCounts, ...]:
 def wrong(where: str, **changes: Any) -> tuple[RouteCounts, ...]:
     """Give 5,000 pairs of which 100 differ at `where`, and only in the shadow."""
     return clean(4900, differing={where: 100}, **proved(where), **changes)
+
+
+def counted(reference: int, pairs: int) -> tuple[RouteCounts, ...]:
+    """Give 40,000 pairs; the process that saw the state missing compared so many of them."""
+    state = PathCount(path="$.state", reference=reference, shadow=0, leaves=0, pairs=pairs)
+    missing = "$.state missing"
+    return tuple(
+        one.model_copy(update={"paths": (state,)})
+        for one in clean(39_990, differing={missing: 10}, **proved(missing))
+    )
 
 
 def ill(since: float, time: float) -> dict[str, LayerRecord]:
@@ -150,6 +161,21 @@ CASES: dict[str, Row] = {
         PASSED,
         "",
     ),
+    "a member is missing that all answers have where it was counted": (
+        CRITICAL, Seen(counted(20_000, 20_000)), FAILED, "$.state missing in 10 of 40,000",
+    ),
+    "a member is missing that few answers have where it was counted": (
+        CRITICAL, Seen(counted(10_000, 20_000)), PASSED, "",
+    ),
+    "a rule names the route with its method": (
+        CRITICAL,
+        Seen(
+            wrong("status status 200>500"),
+            {"comparison": {"ignore": [{"route": ROUTE, "path": "status", "reason": "r"}]}},
+        ),
+        PASSED,
+        "",
+    ),
     "a changed JSON type is critical": (
         CRITICAL,
         Seen(wrong("$.n type string>number")),
@@ -182,7 +208,7 @@ CASES: dict[str, Row] = {
         Seen(
             clean(
                 4900,
-                differing={"$.n type string>null": 100},
+                differing={"$.n type string>null": 50, "$.n type null>string": 50},
                 uniform=control(150, {"$.n type string>null": 5}, {"$.n type string>null": 5}),
             )
         ),
@@ -250,6 +276,12 @@ CASES: dict[str, Row] = {
         INCONCLUSIVE,
         "100 more need controls",
     ),
+    "a large body that only the shadow changes is a mismatch": (
+        MATCH,
+        Seen(clean(4900, differing={UNREAD: 100}, uniform=control(150, {}, {UNREAD: 7}))),
+        FAILED,
+        "4,900 of 5,000",
+    ),
     "what found no room is a mismatch": (
         MATCH, Seen(clean(4900, overflow=100)), FAILED, "4,900 of 5,000",
     ),
@@ -284,6 +316,18 @@ CASES: dict[str, Row] = {
         Seen(clean(4950, differing={"status status 200>503": 50}, uniform=control(150))),
         FAILED,
         "50 errors",
+    ),
+    "answers with 5xx are errors where the status is counted singly, too": (
+        ERRORS,
+        Seen(
+            clean(
+                97_500,
+                hinted_only=2500,
+                hinted=table({"status status 200>503": 1500, "status status 503>200": 1000}),
+            )
+        ),
+        FAILED,
+        "1,500 errors of the shadow against 1,000",
     ),
     "5xx that both answer are not": (
         ERRORS, Seen(clean(5000, unproven={"503": 50})), PASSED, "0 errors",
@@ -364,14 +408,76 @@ CASES: dict[str, Row] = {
         ),
         INCONCLUSIVE,
         "In 93% of 1,000 pairs both sides answered 401, which proves nothing. 990 of 1,000 "
-        "requests carry authorization, which copies lose; mirror.forwardHeaders: [authorization] "
-        "lets it through.",
+        "requests carry authorization, which copies lose; listed in mirror.forwardHeaders it goes "
+        "through.",
     ),
     "most answers were 404": (
         UNPROVEN,
         Seen(clean(70, unproven={"404": 930}), credentials={"cookie": 900}),
         INCONCLUSIVE,
         "the clones may lack production's data",
+    ),
+    "most bodies were cut on both sides": (
+        UNPROVEN,
+        Seen(clean(6900, incomparable={"BodyTooLarge": 62_100})),
+        INCONCLUSIVE,
+        "In 90% of 69,000 pairs bodies were too large to keep, which proves nothing; "
+        "comparison.maxBodyBytes keeps more.",
+    ),
+    "most bodies differ beyond what is looked through, as the reference's do": (
+        UNPROVEN,
+        Seen(
+            clean(
+                6900,
+                differing={"$ text TooLarge, $.time timestamp": 62_100},
+                uniform=control(3000, {UNREAD: 2700, TIME: 2700}, {UNREAD: 2700, TIME: 2700}),
+            )
+        ),
+        INCONCLUSIVE,
+        "In 90% of 69,000 pairs bodies could not be compared (too large), which proves nothing",
+    ),
+    "most of them where they are counted singly, too": (
+        UNPROVEN,
+        Seen(
+            clean(
+                6900,
+                hinted_only=62_100,
+                hinted=table({UNREAD: 62_100}),
+                uniform=control(3000, {UNREAD: 2700}, {UNREAD: 2700}),
+            )
+        ),
+        INCONCLUSIVE,
+        "In 90% of 69,000 pairs",
+    ),
+    "neither side answered in time": (
+        UNPROVEN,
+        Seen(clean(6900, both_timeouts=62_100)),
+        INCONCLUSIVE,
+        "In 90% of 69,000 pairs neither side answered in time, which proves nothing",
+    ),
+    "neither side answered": (
+        UNPROVEN, Seen(clean(6900, both_errors=62_100)), INCONCLUSIVE, "neither side answered,",
+    ),
+    "the reference did not answer": (
+        UNPROVEN, Seen(clean(70, reference_errors=30)), INCONCLUSIVE, "the reference did not",
+    ),
+    "the shadow alone did not answer: that is not nothing": (
+        UNPROVEN, Seen(clean(70, shadow_errors=30)), PASSED, "0 of 100",
+    ),
+    "a little of each": (
+        UNPROVEN,
+        Seen(clean(85, both_errors=5, both_timeouts=5, incomparable={"Memory": 5})),
+        PASSED,
+        "15 of 100",
+    ),
+    "an ignored body that is not looked through is ignored": (
+        UNPROVEN,
+        Seen(
+            clean(100, differing={UNREAD: 900}),
+            {"comparison": {"ignore": [{"path": "$", "reason": "a download"}]}},
+        ),
+        PASSED,
+        "0 of 1,000",
     ),
     "most values were compared": (
         JUDGED,
@@ -383,6 +489,15 @@ CASES: dict[str, Row] = {
         ),
         PASSED,
         "90%",
+    ),
+    "another order is not ignored values": (
+        JUDGED,
+        Seen(
+            clean(0, differing={"$.tags order": 5000}, present={"$.tags": 1.0}),
+            {"comparison": {"unordered": [{"path": "$.tags", "reason": "a set"}]}},
+        ),
+        PASSED,
+        "100%",
     ),
     "most values were ignored": (
         JUDGED,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,7 +131,7 @@ def test_a_good_version_proceeds_when_the_soak_is_complete() -> None:
     assert judged.verdict.reason == VerdictReason.ALL_GATES_PASSED
     assert "6,600 of 6,600 pairs match (90% of the values judged)" in judged.verdict.message
     assert (judged.verdict.epoch, judged.verdict.shadow_image_id) == (EPOCH, "sha256:new")
-    assert judged.match_column == "100% (90% judged)"
+    assert judged.match_column == "100%/90%"
     assert (judged.blocked_by, judged.final, judged.soak_complete) == ("", True, True)
     assert judged.soak.state is SoakState.COMPLETE
 
@@ -156,9 +157,18 @@ def test_there_is_no_verdict_before_the_first_pair() -> None:
     assert judged.comparison.compared == 0
 
 
-def test_pairs_that_prove_nothing_never_proceed() -> None:
+@pytest.mark.parametrize(
+    "most",
+    [
+        lambda pairs: route(0, unproven={"404": pairs}),
+        lambda pairs: route(pairs, incomparable={"BodyTooLarge": 9 * pairs}),
+        lambda pairs: route(pairs, both_timeouts=9 * pairs),
+        lambda pairs: route(pairs, reference_errors=9 * pairs),
+    ],
+)
+def test_pairs_that_prove_nothing_never_proceed(most: Callable[[int], RouteCounts]) -> None:
     run = Run()
-    judged = run.go(3000, lambda pairs: (route(0, unproven={"404": pairs}),))
+    judged = run.go(3000, lambda pairs: (most(pairs),))
     assert run.decisions == [EXTEND]
     assert judged.verdict is not None
     assert judged.verdict.reason == VerdictReason.INSUFFICIENT_EVIDENCE
@@ -226,6 +236,24 @@ def test_a_rule_that_is_taken_back_turns_the_verdict_back() -> None:
     assert decision(run.judge()) is INVESTIGATE
 
 
+def test_another_threshold_takes_the_look_again() -> None:
+    run = Run(gates={"matchRate": {"minPercent": "90"}})
+    assert decision(run.go(660, buggy)) is PROCEED
+    run.spec = spec(soakSeconds=600, gates={"matchRate": {"minPercent": "99"}})
+    judged = run.judge()
+    assert decision(judged) is INVESTIGATE
+    assert judged.look is not None
+    assert judged.look.number == 1
+
+
+def test_without_controls_the_verdict_is_another() -> None:
+    run = Run()
+    assert decision(run.go(660)) is PROCEED
+    rules = run.said[-1].rules
+    run.spec = spec(soakSeconds=600, reference={"controlPercent": 0})
+    assert run.judge().rules != rules
+
+
 def test_a_failed_gate_takes_the_soak_away_until_it_holds_again() -> None:
     run = Run(layers=["Cognitive"])
     run.go(300, layers=(LayerReading("Cognitive", True, ""),))
@@ -243,7 +271,9 @@ def test_a_failed_gate_takes_the_soak_away_until_it_holds_again() -> None:
 def test_a_crash_after_the_soak_restarts_it_while_copies_flow() -> None:
     run = Run()
     run.go(660)
-    assert run.go(30, crash="OOMKilled").soak_complete is False
+    judged = run.go(30, crash="OOMKilled")
+    assert judged.soak_complete is False
+    assert decision(judged) is EXTEND
 
 
 def test_a_crash_after_the_soak_changes_nothing_without_copies() -> None:
@@ -356,10 +386,55 @@ def test_a_hinted_change_is_charged_to_pairs_that_would_match_otherwise() -> Non
 
 
 def test_without_a_control_the_kind_alone_excuses_and_status_says_so() -> None:
-    judged = Run(clones={"replicas": 1}).go(60, noisy)
+    judged = Run(clones={"replicas": 1}).go(60, lambda pairs: (route(0, {TIME: pairs}),))
     assert judged.comparison.top_differences[0].excused_by == (
         "noise: by its kind alone, there is no control"
     )
+
+
+def test_what_controls_have_shown_holds_when_none_are_asked_any_more() -> None:
+    def shifted(pairs: int) -> tuple[RouteCounts, ...]:
+        return (route(0, {TIME: pairs}, uniform=control(pairs // 20, {}, {TIME: pairs // 20})),)
+
+    run = Run()
+    assert decision(run.go(660, shifted)) is INVESTIGATE
+    run.spec = spec(soakSeconds=600, reference={"controlPercent": 0})
+    judged = run.judge()
+    assert decision(judged) is INVESTIGATE
+    assert judged.comparison.mismatched == 6600
+
+
+def test_bodies_that_are_not_looked_through_are_never_hinted() -> None:
+    unread = "$ text TooLarge"
+
+    def large(pairs: int) -> tuple[RouteCounts, ...]:
+        triples = pairs // 20
+        both = control(triples, {TIME: triples, unread: triples}, {TIME: triples, unread: triples})
+        return (route(0, {f"{unread}, {TIME}": pairs}, uniform=both),)
+
+    run = Run()
+    judged = run.go(660, large)
+    assert (decision(judged), judged.comparison.unproven) == (EXTEND, 6600)
+    assert [hint.path for hint in hints(run.spec, run.ledger)] == ["$.time"]
+
+
+def test_an_unordered_rule_that_is_taken_back_turns_the_verdict_back() -> None:
+    def shuffled(pairs: int) -> tuple[RouteCounts, ...]:
+        order = {"$.tags order": pairs // 20}
+        return (
+            route(
+                0,
+                hinted_only=pairs,
+                hinted=table({"$.tags order": pairs}),
+                uniform=control(pairs // 20, {}, order),
+            ),
+        )
+
+    run = Run(comparison={"unordered": [{"path": "$.tags", "route": ROUTE, "reason": "a set"}]})
+    judged = run.go(660, shuffled)
+    assert (decision(judged), judged.comparison.ignored) == (PROCEED, 6600)
+    run.spec = spec(soakSeconds=600)
+    assert decision(run.judge()) is INVESTIGATE
 
 
 def test_without_a_reference_errors_alone_are_judged() -> None:

@@ -1,10 +1,13 @@
 """Noise is what the reference does to itself; nothing else is."""
 
-from collections.abc import Mapping
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
+from shadow_operator.api.evidence import RouteCounts
 from shadow_operator.core.noise import RouteNoise, Standing
 from tests.support.readings import control, place, route, table
 
@@ -77,7 +80,7 @@ CASES = {
         NOISE,
     ),
     "a frequent difference that the uniform sample never shows in the reference is a change": (
-        Seen("$.state text", 300, 150, {}, {}),
+        Seen("$.state text", 300, 150, {}, {"$.state text": 5}),
         CHANGE,
     ),
     "a rare one that so small a sample could have missed is undecided": (
@@ -110,6 +113,28 @@ CASES = {
         ),
         CHANGE,
     ),
+    "nor do its hiccups excuse another status that is seldom": (
+        Seen(
+            "status status 200>404",
+            12,
+            150,
+            {"status status 200>503": 10},
+            {"status status 200>503": 10},
+        ),
+        UNDECIDED,
+    ),
+    "texts that are noise do not excuse a body that was too large to look into": (
+        Seen("$ text TooLarge", 12, 150, {"$ text": 70}, {"$ text": 70}),
+        UNDECIDED,
+    ),
+    "fourteen differences in one direction and none in the other are a change": (
+        Seen("$.state missing", 14, 150, {"$.state missing": 3}, {}),
+        CHANGE,
+    ),
+    "thirteen are not": (
+        Seen("$.state missing", 13, 150, {"$.state missing": 3}, {}),
+        NOISE,
+    ),
 }
 
 
@@ -138,7 +163,112 @@ def test_a_hinted_place_is_tested_like_any_other() -> None:
         0,
         hinted_only=3000,
         hinted=table({"$.sum text": 300}),
-        uniform=control(150, {TIME: 150}, {TIME: 150}),
+        uniform=control(150, {TIME: 150}, {TIME: 150, "$.sum text": 5}),
     )
     assert RouteNoise(hinted, controlled=True).standing(place(TIME)) is NOISE
     assert RouteNoise(hinted, controlled=True).standing(place("$.sum text")) is CHANGE
+
+
+def test_what_found_no_room_may_have_differed_in_the_other_direction() -> None:
+    counts = route(2900, {"$.state missing": 20}, overflow=80, uniform=control(150))
+    assert RouteNoise(counts, controlled=True).standing(place("$.state missing")) is UNDECIDED
+
+
+# --- simulated services ---------------------------------------------------------------------------
+
+Answer = tuple[int, bool]
+"""A status, and whether the member `$.state` is there."""
+Service = Callable[[random.Random], Answer]
+
+
+def service(statuses: Mapping[int, float] | None = None, absent: float = 0.0) -> Service:
+    """Give a service that answers at random with other statuses, or without the member."""
+
+    def answer(dice: random.Random) -> Answer:
+        draw = dice.random()
+        for status, share in (statuses or {}).items():
+            if draw < share:
+                return status, False
+            draw -= share
+        return 200, draw >= absent
+
+    return answer
+
+
+def differing(reference: Answer, shadow: Answer) -> str:
+    """Give the places, as `signature` reads them."""
+    places = []
+    if reference[1] != shadow[1]:
+        places.append(f"$.state {'missing' if reference[1] else 'extra'}")
+    if reference[0] != shadow[0] and not reference[0] >= 500 <= shadow[0]:
+        places.append(f"status status {reference[0]}>{shadow[0]}")
+    return ", ".join(places)
+
+
+def simulated(reference: Service, shadow: Service, seed: int, pairs: int = 5000) -> RouteCounts:
+    """Count as a comparator does: 5 % uniform controls, 20 extra ones for each signature."""
+    dice = random.Random(seed)  # noqa: S311 - repeatable
+    signatures: Counter[str] = Counter()
+    triples: Counter[str] = Counter()
+    tables: dict[str, Counter[str]] = {
+        name: Counter() for name in ("uniform r", "uniform s", "triggered r", "triggered s")
+    }
+    for _ in range(pairs):
+        one, other = reference(dice), shadow(dice)
+        places = differing(one, other)
+        signatures[places] += 1
+        sample = "uniform" if dice.random() < 0.05 else "triggered"
+        if sample == "uniform" or (places and signatures[places] <= 20):
+            triples[sample] += 1
+            tables[f"{sample} s"].update(filter(None, places.split(", ")))
+            tables[f"{sample} r"].update(filter(None, differing(one, reference(dice)).split(", ")))
+    matched = signatures.pop("", 0)
+    uniform = control(triples["uniform"], tables["uniform r"], tables["uniform s"])
+    triggered = control(triples["triggered"], tables["triggered r"], tables["triggered s"])
+    return route(matched, signatures, uniform=uniform, triggered=triggered)
+
+
+HICCUPS = service({503: 0.02})
+LACKING = service(absent=0.02)
+UNCHANGED = {
+    "one answer in fifty is 503": HICCUPS,
+    "one answer in fifty is 503 and one is 404": service({503: 0.02, 404: 0.02}),
+    "one answer in fifty lacks a member": LACKING,
+}
+
+
+@pytest.mark.parametrize("same", UNCHANGED.values(), ids=UNCHANGED.keys())
+def test_an_unchanged_version_with_random_faults_is_noise(same: Service) -> None:
+    for seed in range(10):
+        counts = simulated(same, same, seed)
+        noise = RouteNoise(counts, controlled=True)
+        standings = {noise.standing(p) for s in counts.signatures for p in s.places}
+        assert CHANGE not in standings, f"seed {seed}"
+        assert NOISE in standings
+
+
+CHANGED = {
+    "503s that the reference never gives": (
+        service(), HICCUPS, "status status 200>503",
+    ),
+    "twice as many 503s as the reference": (
+        HICCUPS, service({503: 0.04}), "status status 200>503",
+    ),
+    "404s beside the 503s of both": (
+        HICCUPS, service({503: 0.02, 404: 0.005}), "status status 200>404",
+    ),
+    "a member that only the shadow lacks": (service(), LACKING, "$.state missing"),
+    "a member that the shadow lacks more often": (
+        service(absent=0.003), LACKING, "$.state missing",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("reference", "shadow", "where"), CHANGED.values(), ids=CHANGED.keys())
+def test_a_changed_version_is_seen_beside_random_faults(
+    reference: Service, shadow: Service, where: str
+) -> None:
+    for seed in range(10):
+        counts = simulated(reference, shadow, seed)
+        standing = RouteNoise(counts, controlled=True).standing(place(where))
+        assert standing is CHANGE, f"seed {seed}"

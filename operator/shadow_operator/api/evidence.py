@@ -58,7 +58,13 @@ class Place(_Wire):
     kind: PlaceKind
     detail: str = ""
     """From a closed vocabulary: `200>500` (status, reference first), `string>number` (type),
-    `1e-3` (number: power of ten of the relative difference); else empty."""
+    `1e-3` (number: power of ten of the relative difference), `TooLarge` (text and length: why
+    bodies that differ were not looked through); else empty."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether it only says that bodies differ, which were not looked through."""
+        return self.kind in {PlaceKind.TEXT, PlaceKind.LENGTH} and bool(self.detail)
 
 
 class Sample(_Wire):
@@ -79,7 +85,7 @@ class Signature(_Wire):
     """The set of places where a pair differed, and in how many pairs exactly these differed."""
 
     places: tuple[Place, ...]
-    """Sorted, distinct; hinted places are left out."""
+    """Sorted, distinct; places that are counted singly are left out."""
     pairs: int
     first_time: float
     last_time: float
@@ -118,6 +124,9 @@ class PathCount(_Wire):
     shadow: int
     leaves: int
     """Leaf values compared at and below this path, both sides' larger count."""
+    pairs: int = 0
+    """Compared pairs that `reference` and `shadow` are counted of: those of processes that export
+    this path. 0: all of the route."""
 
 
 class Sketch(_Wire):
@@ -143,12 +152,12 @@ class RouteCounts(_Wire):
     matched: int = 0
     """Pairs that differed nowhere."""
     hinted_only: int = 0
-    """Pairs that differed at hinted places only."""
+    """Pairs that differed only at places that are counted singly."""
     signatures: tuple[Signature, ...] = ()
     overflow: int = 0
     """Pairs whose signature found no room: counted as mismatch, never hidden."""
     hinted: tuple[PlaceCount, ...] = ()
-    """Hinted places counted singly (of all pairs)."""
+    """Hinted places, and the order of unordered arrays, counted singly (of all pairs)."""
     unproven: dict[str, int] = {}
     """`401` -> pairs in which both sides answered with that status, so that nothing is proved."""
     shadow_errors: int = 0
@@ -160,8 +169,8 @@ class RouteCounts(_Wire):
     reference_timeouts: int = 0
     both_timeouts: int = 0
     incomparable: dict[str, int] = {}
-    """Reason -> pairs that could not be compared (a body over the limit on both sides, for
-    example)."""
+    """Reason -> pairs of which it is not known whether they differ (a body over the limit on both
+    sides, for example)."""
     uniform: ControlCounts = ControlCounts()
     """The uniform control sample."""
     triggered: ControlCounts = ControlCounts()
@@ -264,11 +273,17 @@ class ComparatorConfig(_Wire):
     max_body_bytes: Annotated[int, Field(ge=0)] = 1 << 20
     max_requests_per_second: int | None = None
     """Per comparator pod."""
+    sample_percent: Annotated[int, Field(ge=0, le=100)] = 100
+    """Percentage of the eligible copies that are compared. 100 where the mirror itself copies
+    `samplingPercent` only; a mirror that is not ours copies everything."""
+    connection_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Age at which a mirror's connection ends with its next answer, so that a Service that no
+    longer leads here is obeyed. None: never."""
     routes: tuple[str, ...] = ()
     """Declared templates such as `/api/v1/signal/{id}`, first match wins; others are learned."""
     hints: tuple[PathRule, ...] = ()
     """Known noise and ignored paths: counted singly, left out of signatures."""
     unordered: tuple[PathRule, ...] = ()
-    """Arrays that are compared as multisets."""
+    """Arrays that are compared as multisets; their order is counted singly."""
     dead_man_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Not scraped for so long, the comparator discards copies."""

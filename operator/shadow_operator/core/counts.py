@@ -100,7 +100,7 @@ def _merged_route(a: RouteCounts, b: RouteCounts) -> RouteCounts:
         incomparable=_added((a.incomparable, b.incomparable)),
         uniform=_merged_control(a.uniform, b.uniform),
         triggered=_merged_control(a.triggered, b.triggered),
-        paths=_merged_paths(a.paths + b.paths),
+        paths=_merged_paths((*_own(a), *_own(b))),
         shadow_latency=_merged_sketch(a.shadow_latency, b.shadow_latency),
         reference_latency=_merged_sketch(a.reference_latency, b.reference_latency),
         **{name: getattr(a, name) + getattr(b, name) for name in _SUMS},
@@ -156,6 +156,12 @@ def _merged_control(a: ControlCounts, b: ControlCounts) -> ControlCounts:
     )
 
 
+def _own(route: RouteCounts) -> Iterable[PathCount]:
+    """Give the counts of paths, with the pairs that they are counted of."""
+    for path in route.paths:
+        yield path if path.pairs else path.model_copy(update={"pairs": route.pairs})
+
+
 def _merged_paths(paths: Iterable[PathCount]) -> tuple[PathCount, ...]:
     by_path: dict[str, PathCount] = {}
     for path in paths:
@@ -165,6 +171,7 @@ def _merged_paths(paths: Iterable[PathCount]) -> tuple[PathCount, ...]:
             reference=path.reference + other.reference,
             shadow=path.shadow + other.shadow,
             leaves=path.leaves + other.leaves,
+            pairs=path.pairs + other.pairs,
         )  # fmt: skip
     return tuple(by_path[name] for name in sorted(by_path))
 
@@ -179,7 +186,7 @@ def _merged_sketch(a: Sketch, b: Sketch) -> Sketch:
 
 
 def tightened(counts: Counts, signatures: int, routes: int) -> Counts:
-    """Keep so many signatures of a route (and four times as many places), and so many routes.
+    """Keep so many signatures of a route (and a multiple of places), and so many routes.
 
     What is folded counts as overflow: no pair is lost. Changes of status, type and members are the
     last signatures to go, then the most frequent ones.
@@ -204,28 +211,41 @@ def _folded(route: RouteCounts) -> RouteCounts:
             "template": OTHER_ROUTES,
             "hinted": (),
             "hinted_only": 0,
+            "paths": (),
             "overflow": route.overflow + route.hinted_only + _pairs(route.signatures),
         }
     )
 
 
-_STRUCTURAL = frozenset({PlaceKind.STATUS, PlaceKind.MISSING, PlaceKind.TYPE})
+_STRUCTURAL = frozenset({PlaceKind.STATUS, PlaceKind.MISSING, PlaceKind.EXTRA, PlaceKind.TYPE})
 
 
 def _tightened(route: RouteCounts, room: int) -> RouteCounts:
     kept = sorted(route.signatures, key=_weight)[:room]
-    places = {place.path for signature in kept for place in signature.places}
-    places |= {count.place.path for count in route.hinted}
+    places = {place for signature in kept for place in signature.places}
+    places |= {count.place for count in route.hinted}
+    paths = {place.path for place in places}
+    missing = {place.path for place in places if place.kind is PlaceKind.MISSING}
     lost = _pairs(route.signatures) - _pairs(kept)
     return route.model_copy(
         update={
             "signatures": tuple(sorted(kept, key=_signature_key)),
             "overflow": route.overflow + lost,
-            "uniform": _tightened_control(route.uniform, places, 4 * room),
-            "triggered": _tightened_control(route.triggered, places, 4 * room),
-            "paths": tuple(path for path in route.paths if path.path in places)[: 4 * room],
+            "uniform": _tightened_control(route.uniform, paths, 4 * room),
+            "triggered": _tightened_control(route.triggered, paths, 4 * room),
+            "paths": _tightened_paths(route.paths, paths, missing, 4 * room),
         }
     )
+
+
+def _tightened_paths(
+    counts: tuple[PathCount, ...], paths: set[str], missing: set[str], room: int
+) -> tuple[PathCount, ...]:
+    """Keep the counts of kept places; a missing member can't be judged without its count."""
+    kept = tuple(count for count in counts if count.path in paths)
+    rest = [count.path for count in kept if count.path not in missing]
+    rest = rest[: max(0, room - len(missing))]
+    return tuple(count for count in kept if count.path in missing or count.path in rest)
 
 
 def _weight(signature: Signature) -> tuple[bool, int, tuple[tuple[str, str, str], ...]]:
@@ -238,13 +258,20 @@ def _pairs(signatures: Iterable[Signature]) -> int:
 
 
 def _tightened_control(counts: ControlCounts, paths: set[str], room: int) -> ControlCounts:
-    reference = tuple(c for c in counts.reference if c.place.path in paths)
-    shadow = tuple(c for c in counts.shadow if c.place.path in paths)
+    """Keep the most frequent paths whole: a place is judged by reference and shadow together."""
+    by_path: dict[str, list[PlaceCount]] = {}
+    for count in counts.reference + counts.shadow:
+        if count.place.path in paths:
+            by_path.setdefault(count.place.path, []).append(count)
+    kept: set[str] = set()
+    for path in sorted(by_path, key=lambda path: (-sum(c.pairs for c in by_path[path]), path)):
+        places = len({count.place for count in by_path[path]})
+        if places <= room:
+            room -= places
+            kept.add(path)
     return counts.model_copy(
-        update={"reference": _most(reference, room), "shadow": _most(shadow, room)}
+        update={
+            "reference": tuple(c for c in counts.reference if c.place.path in kept),
+            "shadow": tuple(c for c in counts.shadow if c.place.path in kept),
+        }
     )
-
-
-def _most(counts: tuple[PlaceCount, ...], room: int) -> tuple[PlaceCount, ...]:
-    most = sorted(counts, key=lambda count: (-count.pairs, place_key(count.place)))[:room]
-    return tuple(sorted(most, key=lambda count: place_key(count.place)))

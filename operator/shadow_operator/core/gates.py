@@ -3,6 +3,7 @@
 docs/verdict.md says what each means and why its bound is the right one.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -11,8 +12,8 @@ from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
-from shadow_operator.core.tally import Difference, Tally
-from shadow_operator.core.wording import count, percent
+from shadow_operator.core.tally import Difference
+from shadow_operator.core.wording import count, percent, words
 
 WAVERING: Final = 4.0
 """Standard deviations by which a share of copies may miss its threshold before it is judged."""
@@ -171,9 +172,12 @@ def eligible_share(case: Case) -> Outcome:
 
 
 def unproven(case: Case) -> Outcome:
-    """Pairs that prove nothing, for example both sides 401 because copies lack a credential."""
+    """Pairs that prove nothing: both sides 401 for want of a credential, no answer to compare with.
+
+    What is left out of the comparison must not be most of it, nor a choice of its own.
+    """
     name, tally = GateName.UNPROVEN, case.tally
-    total = tally.unproven + sum(route.pairs for route in tally.routes)
+    total = tally.attempts
     if not case.compares:
         return not_applicable(name, "There is no reference to compare with.")
     if not total:
@@ -190,40 +194,62 @@ def unproven(case: Case) -> Outcome:
     )
     if tally.unproven / total <= maximum / 100:
         return Outcome(gate)
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproven_sentence(tally, total)))
+    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproven_sentence(case, total)))
 
 
-def _unproven_sentence(tally: Tally, total: int) -> str:
-    by_status: dict[str, int] = {}
-    for route in tally.counts.routes:
-        for status, pairs in route.unproven.items():
-            by_status[status] = by_status.get(status, 0) + pairs
-    status, pairs = max(by_status.items(), key=lambda item: (item[1], item[0]))
-    text = f"In {percent(pairs / total)} of {count(total)} pairs both sides answered {status}"
-    carried = missing_credential(tally)
+_UNPROVEN: Final = {
+    "both_errors": ("neither side answered", "see what the clones can't reach"),
+    "both_timeouts": ("neither side answered in time", "see what the clones wait for"),
+    "reference_errors": ("the reference did not answer", "see what it can't reach"),
+    "reference_timeouts": ("the reference did not answer in time", "see what it waits for"),
+    "BodyTooLarge": ("bodies were too large to keep", "comparison.maxBodyBytes keeps more"),
+    "Memory": ("there was no memory for bodies", "a lower mirror.maxRequestsPerSecond needs less"),
+    "404": ("both sides answered 404", "the clones may lack production's data"),
+    "429": ("both sides answered 429", "the clones limit their clients"),
+}
+"""Why pairs prove nothing, as a clause, and what to do about it."""
+
+
+def _unproven_sentence(case: Case, total: int) -> str:
+    reasons: Counter[str] = Counter()
+    for route in case.tally.routes:
+        reasons.update(route.unproven)
+    reason, pairs = max(reasons.items(), key=lambda item: (item[1], item[0]))
+    clause, advice = _UNPROVEN.get(reason) or _other_reason(reason)
+    text = f"In {percent(pairs / total)} of {count(total)} pairs {clause}"
+    carried = missing_credential(case)
     if carried:
         header, copies = carried
         return (
-            f"{text}, which proves nothing. {count(copies)} of {count(tally.counts.eligible)} "
-            f"requests carry {header}, which copies lose; mirror.forwardHeaders: [{header}] lets "
-            f"it through."
+            f"{text}, which proves nothing. {count(copies)} of {count(case.tally.counts.eligible)} "
+            f"requests carry {header}, which copies lose; listed in mirror.forwardHeaders it goes "
+            f"through."
         )
-    advice = {
-        "404": "the clones may lack production's data",
-        "429": "the clones limit their clients",
-    }.get(status, "see why the clones can't answer" if status[0] == "5" else "")
     return f"{text}, which proves nothing{'; ' + advice if advice else ''}."
 
 
-def missing_credential(tally: Tally) -> tuple[str, int] | None:
-    """Return the credential header that most copies lost, if that explains refused pairs."""
+def _other_reason(reason: str) -> tuple[str, str]:
+    if reason.isdigit():
+        advice = "see why the clones can't answer" if reason[0] == "5" else ""
+        return f"both sides answered {reason}", advice
+    return (
+        f"bodies could not be compared ({words(reason)})",
+        "mirror.exclude leaves such paths out, comparison.ignore accepts their bodies",
+    )
+
+
+def missing_credential(case: Case) -> tuple[str, int] | None:
+    """Return the credential header that most copies lose, if that explains refused pairs."""
+    counts = case.tally.counts
     refused = sum(
         pairs
-        for route in tally.counts.routes
+        for route in counts.routes
         for status, pairs in route.unproven.items()
         if status in {"401", "403", "407"}
     )
-    known = {h: n for h, n in tally.counts.credentials.items() if h in CREDENTIAL_HEADERS and n}
+    listed = {header.lower() for header in case.spec.mirror.forward_headers}
+    lost = set(CREDENTIAL_HEADERS) - listed
+    known = {header: n for header, n in counts.credentials.items() if header in lost and n}
     if not refused or not known:
         return None
     return max(known.items(), key=lambda item: (item[1], item[0]))

@@ -72,7 +72,7 @@ class Judgement:
     blocked_by: str
     """Column: first gate in the way, or `soak 6h/24h`; empty where nothing is."""
     match_column: str | None
-    """`99.97% (84% judged)`."""
+    """`99.97%/84%`: of what was judged, and how much that is."""
     soak_column: str
     """`6h/24h`."""
     errors_column: str | None
@@ -86,6 +86,8 @@ class Judgement:
     """The last look at rates, the one of now included."""
     rules: str
     """Version of the rules that were applied."""
+    last_copy: float | None
+    """When copies were last seen to have been sent to the clones."""
 
     @property
     def failed(self) -> tuple[Gate, ...]:
@@ -95,7 +97,7 @@ class Judgement:
 
 def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgement:
     """Judge the evidence. `now` (seconds since the epoch) only dates a changed decision."""
-    rules = rules_version(spec.comparison)
+    rules = rules_version(spec)
     ledger = _re_judged(ledger, rules)
     counted = tally(spec, ledger.counts, interval=ledger.interval)
     soaked = ledger.soak.counted >= spec.soak_seconds
@@ -126,6 +128,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         untested=tuple(route.name for route in counted.untested),
         look=_look_of_now(case, outcomes, rules, now),
         rules=rules,
+        last_copy=ledger.last_copy,
     )
 
 
@@ -148,7 +151,6 @@ def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> L
             decision=judgement.verdict.decision,
             time=judgement.verdict.decided_time.timestamp(),
             rules=judgement.rules,
-            complete=judgement.soak_complete,
         )
     return ledger.model_copy(update={"soak": soak, "look": judgement.look, "decided": decided})
 
@@ -157,16 +159,17 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
     """Return the places that comparators shall count singly: ignored ones, and known noise.
 
     Sorted, so that the same evidence gives the same configuration. Places that
-    `comparison.critical` names stay in the signatures.
+    `comparison.critical` names stay in the signatures, and so do bodies that were not looked
+    through.
     """
     counted = tally(spec, ledger.counts, interval=ledger.interval)
-    critical = {rule.path for rule in spec.comparison.critical}
     found = {
         (difference.place.path, difference.route)
         for difference in counted.differences
         if difference.excused_by
         and difference.excused_by.startswith(NOISE)
-        and difference.place.path not in critical
+        and not difference.listed
+        and not difference.place.unread
     }
     noise = tuple(PathRule(path=path, route=route) for path, route in sorted(found))
     return (path_rules(spec.comparison.ignore) + noise)[:LARGEST_HINTS]
@@ -305,7 +308,7 @@ def _match_column(counted: Tally) -> str | None:
     if counted.match_rate is None:
         return None
     share = counted.judged_share
-    return f"{percent(counted.match_rate)} ({round(100 * (share or 0.0))}% judged)"
+    return f"{percent(counted.match_rate, 2)}/{percent(share or 0.0, 0)}"
 
 
 def _errors_column(counted: Tally) -> str | None:

@@ -2,16 +2,19 @@
 
 The comparator asks a second reference pod (the control) for a uniform sample of requests, at the
 same moment; and once more for pairs that differed (triggered). If the new version changes nothing
-at a place, then shadow, reference and control are exchangeable there, and two things follow:
+at a place, then shadow, reference and control are exchangeable there, and three things follow:
 
 1. In the uniform sample the shadow differs from the reference as often as the control does. Given
    `s` and `r` such triples, `s` is at most as large as Binomial(s + r, 1/2) makes likely. (Both
    share the reference's answer, which only makes the test more careful.)
 2. Given that the shadow differs from the reference, one of both is the odd one out, equally likely;
-   so the control differs from the reference in at least half of the triggered triples.
+   so the control differs from the reference in at least half of the triggered triples. Some places
+   say which of both is odd: in `200>503` the shadow, in `503>200` the reference. These belong
+   together, or the half where the reference is odd would be missing. See `_views`.
+3. A place that has a direction is as frequent as its opposite.
 
 Where one of them is refuted, the place is a change. Otherwise it is noise once there is enough
-evidence that the reference does disagree with itself, and undecided before.
+evidence that the reference does disagree with itself in that way, and undecided before.
 """
 
 from collections import defaultdict
@@ -34,6 +37,10 @@ LEVEL = 0.01
 TRIGGERED_LEVEL = 0.001
 """Level of the test on triggered triples: stricter, because its null is met exactly by rare noise
 and the test is repeated with every reading. Ten clean controls refute noise."""
+
+DIRECTION_LEVEL = 0.0001
+"""Level of the test on directions: stricter still, because it uses all pairs and so is repeated
+with every pair. Fourteen differences in one direction and none in the other refute noise."""
 
 BY_KIND_ALONE = frozenset({PlaceKind.TIMESTAMP, PlaceKind.IDENTIFIER})
 """Where there is no control at all, these kinds are excused unseen, and status says so."""
@@ -60,13 +67,15 @@ class _Counts:
     triggered_shadow: int
 
     @property
+    def exceeds(self) -> bool:
+        """Whether the shadow differs in the uniform sample more often than the control."""
+        return at_least(self.shadow, self.shadow + self.reference, 0.5) < LEVEL
+
+    @property
     def refuted(self) -> bool:
         """Whether the shadow differs there more than noise would."""
-        uniform = at_least(self.shadow, self.shadow + self.reference, 0.5)
-        if uniform < LEVEL:
-            return True
         triggered = at_most(self.triggered_reference, self.triggered_shadow, 0.5)
-        return self.triggered_shadow > 0 and triggered < TRIGGERED_LEVEL
+        return self.exceeds or (self.triggered_shadow > 0 and triggered < TRIGGERED_LEVEL)
 
     @property
     def supported(self) -> bool:
@@ -80,12 +89,14 @@ class _Counts:
     @property
     def more_often_in_all_pairs(self) -> bool:
         """Whether all pairs differ there more often than the reference in the uniform sample."""
-        if self.triples < MINIMUM_TRIPLES:
+        if self.triples < MINIMUM_TRIPLES or not self.shadow:  # or there was no room for the place
             return False
         return no_more_often(self.reference, self.triples, self.differing, self.pairs) < LEVEL
 
 
 Key: TypeAlias = tuple[str, PlaceKind]
+View: TypeAlias = Callable[[Place], bool]
+"""Which places (of the same key) count as the same difference."""
 
 
 class RouteNoise:
@@ -112,15 +123,38 @@ class RouteNoise:
         """Say what a place is."""
         if not self._controlled:
             return Standing.NOISE if place.kind in BY_KIND_ALONE else Standing.CHANGE
-        same_kind = self._count(place, lambda _: True)
-        as_bad = self._count(place, lambda other: _as_bad(place, other))
-        if same_kind.refuted or as_bad.refuted:
+        exact = self._count(place, lambda other: _as_bad(place, other))
+        views = [self._count(place, view) for view in _views(place)]
+        if exact.exceeds or any(view.refuted for view in views) or self._one_way(place):
             return Standing.CHANGE
-        if same_kind.supported and self._in_range(place):
+        if self._supported(place, views):
             return Standing.NOISE
-        return Standing.CHANGE if as_bad.more_often_in_all_pairs else Standing.UNDECIDED
+        return Standing.CHANGE if exact.more_often_in_all_pairs else Standing.UNDECIDED
 
-    def _count(self, place: Place, like: Callable[[Place], bool]) -> _Counts:
+    def _supported(self, place: Place, views: list[_Counts]) -> bool:
+        """Whether the reference differs from itself in the same way.
+
+        Its hiccups with 503 do not excuse a 404. Only for numbers the way is a matter of degree.
+        """
+        if place.kind is PlaceKind.NUMBER:
+            return views[0].supported and self._in_range(place)
+        return all(view.supported for view in views)
+
+    def _one_way(self, place: Place) -> bool:
+        """Whether pairs differ so more often than in the opposite direction.
+
+        Pairs that found no room may have differed in any direction.
+        """
+        opposite = _opposite(place)
+        if opposite is None:
+            return False
+        there, back = self._pairs(place), self._pairs(opposite) + self._route.overflow
+        return at_least(there, there + back, 0.5) < DIRECTION_LEVEL
+
+    def _pairs(self, place: Place) -> int:
+        return self._count(place, lambda other: other == place).differing
+
+    def _count(self, place: Place, like: View) -> _Counts:
         key = _key(place)
         in_signatures = sum(
             pairs for pairs, places in self._signatures.get(key, ()) if any(map(like, places))
@@ -157,7 +191,49 @@ class RouteNoise:
 
 
 def _key(place: Place) -> Key:
-    return (place.path, place.kind)
+    """Return what is indexed together: a member that is missing and one that is extra."""
+    kind = PlaceKind.MISSING if place.kind is PlaceKind.EXTRA else place.kind
+    return (place.path, kind)
+
+
+def _views(place: Place) -> tuple[View, ...]:
+    """Return the ways to look at a place from which no answer shows which side is odd.
+
+    Of statuses and types, each of the two is looked at alone: "is it 503?" has only two answers,
+    so if one of shadow and reference is 503 and the other is not, the control differs from the
+    reference in half of the cases, whatever else it may be.
+    """
+    if place.kind is PlaceKind.NUMBER:
+        return (lambda _: True, lambda other: _as_bad(place, other))
+    if place.kind in {PlaceKind.MISSING, PlaceKind.EXTRA}:
+        return (lambda _: True,)
+    sides = _sides(place)
+    if sides is None:
+        return (lambda other: _as_bad(place, other),)
+    return tuple(_involving(side) for side in sides)
+
+
+def _involving(side: str) -> View:
+    return lambda other: side in (_sides(other) or ())
+
+
+def _sides(place: Place) -> tuple[str, str] | None:
+    """Return what reference and shadow answered where the place says it: `200>503`."""
+    reference, arrow, shadow = place.detail.partition(">")
+    return (reference, shadow) if arrow else None
+
+
+def _opposite(place: Place) -> Place | None:
+    """Return the place that reference and shadow would make with their roles exchanged.
+
+    None where it is the same place.
+    """
+    if place.kind is PlaceKind.MISSING:
+        return place.model_copy(update={"kind": PlaceKind.EXTRA})
+    if place.kind is PlaceKind.EXTRA:
+        return place.model_copy(update={"kind": PlaceKind.MISSING})
+    sides = _sides(place)
+    return place.model_copy(update={"detail": f"{sides[1]}>{sides[0]}"}) if sides else None
 
 
 def _by_key(table: Iterable[PlaceCount]) -> dict[Key, list[PlaceCount]]:
@@ -170,7 +246,7 @@ def _by_key(table: Iterable[PlaceCount]) -> dict[Key, list[PlaceCount]]:
 def _as_bad(place: Place, other: Place) -> bool:
     if place.kind is PlaceKind.NUMBER:
         return magnitude(other) >= magnitude(place)
-    return other.detail == place.detail
+    return other == place
 
 
 def magnitude(place: Place) -> int:

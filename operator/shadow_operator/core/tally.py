@@ -4,10 +4,12 @@ Nothing here looks at values: a pair is its signature. A pair counts as
 
 - mismatched, if a place of it is a change that no rule excuses,
 - pending, if otherwise a place of it is not decided yet (too few controls),
+- unproven, if otherwise its bodies were not looked through and differ as noise does,
 - ignored or noise, if every place is excused by a rule or as noise,
 - matched, if it differs nowhere.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,6 +37,8 @@ class Difference:
     """`GET /api/v1/neurons/{}`."""
     place: Place
     pairs: int
+    listed: bool
+    """Whether `comparison.critical` names it."""
     critical: bool
     reproduced: bool
     excused_by: str | None
@@ -55,10 +59,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RouteTally:
-    """One route under the rules; `pairs` is the sum of the six that follow and of `pending`."""
+    """One route under the rules: pairs = identical + noise + ignored + mismatched + pending."""
 
     name: str
     pairs: int = 0
+    """Pairs that prove something."""
     identical: int = 0
     noise: int = 0
     ignored: int = 0
@@ -68,8 +73,10 @@ class RouteTally:
     pending: int = 0
     critical: int = 0
     """Of the mismatched ones, pairs with a critical difference."""
-    unproven: int = 0
+    unproven: Mapping[str, int] = field(default_factory=dict)
+    """Why -> requests that prove nothing: `401` (both sides), `both_timeouts`, `TooLarge`."""
     attempts: int = 0
+    """Requests that were sent to the shadow, whatever came back."""
     shadow_errors: int = 0
     reference_errors: int = 0
     shadow_timeouts: int = 0
@@ -87,8 +94,6 @@ class Tally:
     routes: tuple[RouteTally, ...]
     untested: tuple[RouteTally, ...]
     """Routes with fewer pairs than a judgement of them needs."""
-    controlled: bool
-    """Whether a second reference pod is asked."""
     differences: tuple[Difference, ...] = field(default=())
     """Critical ones first, then by pairs, excused ones last."""
 
@@ -133,8 +138,8 @@ class Tally:
 
     @property
     def unproven(self) -> int:
-        """Pairs that prove nothing."""
-        return self.total("unproven")
+        """Requests that prove nothing."""
+        return sum(sum(route.unproven.values()) for route in self.routes)
 
     @property
     def attempts(self) -> int:
@@ -160,7 +165,6 @@ def tally(spec: Spec, counts: Counts, *, interval: float) -> Tally:
         counts=counts,
         routes=routes,
         untested=() if alone else tuple(r for r in routes if r.pairs < minimum),
-        controlled=controlled,
         differences=tuple(sorted((d for r in routes for d in r.differences), key=_rank)),
     )
 
@@ -188,13 +192,15 @@ class _Seen:
 def _route(
     route: RouteCounts, comparison: Comparison, *, controlled: bool, alone: bool, interval: float
 ) -> RouteTally:
+    # What controls have shown stays shown when the spec asks no more of them.
+    controlled = controlled or route.uniform.triples + route.triggered.triples > 0
     seen = _Judge(route, comparison, controlled=controlled, interval=interval)
     differences = {place: seen.difference(place, times) for place, times in _places(route).items()}
     split = _with_hinted(route, differences, _split(route.signatures, differences))
-    errors, reference_errors = _server_errors(route.signatures)
+    errors, reference_errors = _server_errors(route)
     return RouteTally(
         name=route.name,
-        pairs=route.pairs,
+        pairs=route.pairs - split.unread.total(),
         identical=route.matched,
         noise=split.noise,
         ignored=split.ignored,
@@ -202,7 +208,7 @@ def _route(
         overflow=route.overflow,
         pending=split.pending,
         critical=split.critical,
-        unproven=sum(route.unproven.values()),
+        unproven=_unproven(route, split.unread),
         attempts=_attempts(route, alone=alone),
         shadow_errors=route.shadow_errors + errors,
         reference_errors=route.reference_errors + reference_errors,
@@ -212,6 +218,15 @@ def _route(
         excused_leaves=_excused_leaves(route, differences.values()),
         differences=tuple(differences[place] for place in sorted(differences, key=place_key)),
     )
+
+
+NO_REFERENCE: Final = ("reference_errors", "reference_timeouts", "both_errors", "both_timeouts")
+"""Outcomes in which the reference did not answer, so that there was nothing to compare with."""
+
+
+def _unproven(route: RouteCounts, unread: "Counter[str]") -> Mapping[str, int]:
+    failed = Counter({name: getattr(route, name) for name in NO_REFERENCE})
+    return failed + Counter(route.unproven) + Counter(route.incomparable) + unread
 
 
 def _attempts(route: RouteCounts, *, alone: bool) -> int:
@@ -261,26 +276,26 @@ class _Judge:
         self.noise = RouteNoise(route, controlled=controlled)
 
     def difference(self, place: Place, seen: _Seen) -> Difference:
-        excused = excuse(self.comparison, self.route.template, place)
+        excused = excuse(self.comparison, self.route, place)
         stands = self.noise.standing(place)
         if excused is None and stands is Standing.NOISE:
             alone = f"{NOISE}: by its kind alone, there is no control"
             excused = NOISE if self.controlled else alone
         spread = seen.last - seen.first >= self.interval
+        listed = listed_as_critical(self.comparison, self.route, place)
         return Difference(
             route=self.route.name,
             place=place,
             pairs=seen.pairs,
-            critical=excused is None and _is_critical(self.route, self.comparison, place),
+            listed=listed,
+            critical=excused is None and (listed or _is_critical(self.route, place)),
             reproduced=seen.pairs >= REPRODUCED_PAIRS and spread,
             excused_by=excused,
             pending=excused is None and stands is Standing.UNDECIDED,
         )
 
 
-def _is_critical(route: RouteCounts, comparison: Comparison, place: Place) -> bool:
-    if listed_as_critical(comparison, route.template, place):
-        return True
+def _is_critical(route: RouteCounts, place: Place) -> bool:
     if place.kind is PlaceKind.TYPE:
         return True
     if place.kind is PlaceKind.STATUS:
@@ -292,8 +307,10 @@ def _is_critical(route: RouteCounts, comparison: Comparison, place: Place) -> bo
 
 
 def _presence(route: RouteCounts, path: str) -> float:
-    found = next((count.reference for count in route.paths if count.path == path), 0)
-    return found / route.pairs if route.pairs else 0.0
+    """Return the share of the reference's answers that have the path."""
+    found = next((count for count in route.paths if count.path == path), None)
+    pairs = (found.pairs or route.pairs) if found else 0
+    return found.reference / pairs if found and pairs else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,22 +320,28 @@ class _Split:
     pending: int = 0
     mismatched: int = 0
     critical: int = 0
+    unread: "Counter[str]" = field(default_factory=Counter)
+    """Why bodies were not looked through -> pairs that differ there, as noise does."""
 
 
 def _split(signatures: Iterable[Signature], of: Mapping[Place, Difference]) -> _Split:
     noise = ignored = pending = mismatched = critical = 0
+    unread: Counter[str] = Counter()
     for signature in signatures:
         places = [of[place] for place in signature.places]
+        blind = next((p.place.detail for p in places if _is_unread_noise(p)), None)
         if any(place.counts for place in places):
             mismatched += signature.pairs
             critical += signature.pairs if any(p.critical and p.counts for p in places) else 0
         elif any(place.pending for place in places):
             pending += signature.pairs
+        elif blind is not None:
+            unread[blind] += signature.pairs
         elif all(map(_is_noise, places)):
             noise += signature.pairs
         else:
             ignored += signature.pairs
-    return _Split(noise, ignored, pending, mismatched, critical)
+    return _Split(noise, ignored, pending, mismatched, critical, unread)
 
 
 def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Split) -> _Split:
@@ -333,6 +356,7 @@ def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Spl
     critical = sum(p for difference, p in hinted if difference.counts and difference.critical)
     undecided = sum(pairs for difference, pairs in hinted if difference.pending)
     by_rule = max((p for d, p in hinted if d.excused_by and not _is_noise(d)), default=0)
+    unread = Counter({d.place: pairs for d, pairs in hinted if _is_unread_noise(d)})
 
     only, changed = _taken(route.hinted_only, changed)
     noise, changed = _taken(split.noise, changed)
@@ -341,13 +365,19 @@ def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Spl
     mismatched = route.hinted_only + split.noise + split.ignored + split.pending
     mismatched -= only + noise + ignored + pending
     only_pending = min(only, undecided)
-    only_ignored = min(only - only_pending, by_rule)
+    only -= only_pending
+    only_unread: Counter[str] = Counter()
+    for place, pairs in unread.items():
+        only_unread[place.detail] += min(only, pairs)
+        only -= min(only, pairs)
+    only_ignored = min(only, by_rule)
     return _Split(
-        noise=noise + only - only_pending - only_ignored,
+        noise=noise + only - only_ignored,
         ignored=ignored + only_ignored,
         pending=pending + only_pending,
         mismatched=split.mismatched + mismatched,
         critical=split.critical + min(mismatched, critical),
+        unread=split.unread + only_unread,
     )
 
 
@@ -361,25 +391,39 @@ def _is_noise(difference: Difference) -> bool:
     return difference.excused_by is not None and difference.excused_by.startswith(NOISE)
 
 
-def _server_errors(signatures: Iterable[Signature]) -> tuple[int, int]:
-    """Count pairs in which only the shadow, and only the reference, answered 5xx."""
+def _is_unread_noise(difference: Difference) -> bool:
+    return difference.place.unread and _is_noise(difference)
+
+
+def _server_errors(route: RouteCounts) -> tuple[int, int]:
+    """Count pairs in which only the shadow, and only the reference, answered 5xx.
+
+    A pair has one status at most, in its signature or among the hinted places.
+    """
     shadow = reference = 0
-    for signature in signatures:
-        for place in signature.places:
-            if place.kind is not PlaceKind.STATUS:
-                continue
-            before, _, after = place.detail.partition(">")
-            shadow += signature.pairs if after[:1] == "5" != before[:1] else 0
-            reference += signature.pairs if before[:1] == "5" != after[:1] else 0
+    places = [(place, s.pairs) for s in route.signatures for place in s.places]
+    places += [(count.place, count.pairs) for count in route.hinted]
+    for place, pairs in places:
+        if place.kind is not PlaceKind.STATUS:
+            continue
+        before, _, after = place.detail.partition(">")
+        shadow += pairs if after[:1] == "5" != before[:1] else 0
+        reference += pairs if before[:1] == "5" != after[:1] else 0
     return shadow, reference
 
 
 def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> int:
+    differences = [d for d in differences if not _says_no_value(d.place)]
     excused = {d.place.path for d in differences if d.excused_by is not None}
     excused -= {d.place.path for d in differences if d.counts}
     top = [p for p in excused if not any(_below(p, other) for other in excused)]
     leaves = {count.path: count.leaves for count in route.paths}
     return min(route.leaves, sum(leaves.get(path, 0) for path in top))
+
+
+def _says_no_value(place: Place) -> bool:
+    """Say whether the values there were compared all the same: other order, or as far as read."""
+    return place.kind is PlaceKind.ORDER or place.unread
 
 
 def _below(path: str, other: str) -> bool:

@@ -1,0 +1,105 @@
+"""Counts of processes: what they are counted of, added up, and folded without a loss."""
+
+import json
+from typing import Any
+
+from shadow_operator.api.evidence import ComparatorConfig, PathCount, RouteCounts
+from shadow_operator.comparator import export
+from shadow_operator.comparator.counts import Counts as Measured
+from shadow_operator.comparator.counts import Result, Rules
+from shadow_operator.core.compare import Answer
+from shadow_operator.core.counts import Counts, merged, tightened
+from tests.support.readings import control, route
+from tests.unit.test_comparator_copy import BASE
+
+
+def result(content: object) -> Result:
+    body = json.dumps(content).encode()
+    return Result("10.0.0.1", Answer(200, {"content-type": "application/json"}, body), "", 0.01)
+
+
+def measured(*pairs: tuple[object, object], path: str = "/thing", **config: Any) -> Measured:
+    """Let a comparator count pairs of answers, reference first."""
+    counts, rules = Measured(), Rules(ComparatorConfig.model_validate({**BASE, **config}))
+    for _ in range(3):  # so that the route is shown
+        counts.routes.of(path)
+    for reference, shadow in pairs:
+        tally = counts.tally("GET", path)
+        of_route = rules.of("GET", tally.route.template)
+        tally.pair(result(shadow), result(reference), None, of_route, now=1.0, request_id="r")
+    return counts
+
+
+def exported(counts: Measured) -> RouteCounts:
+    [one] = export.routes(counts)
+    return one
+
+
+def added(*routes: RouteCounts) -> RouteCounts:
+    [one] = merged(Counts(routes=(part,)) for part in routes).routes
+    return one
+
+
+WITH, WITHOUT = {"state": "on", "n": 1}, {"n": 1}
+
+
+def test_a_path_is_counted_of_the_pairs_of_processes_that_saw_it_differ() -> None:
+    saw = exported(measured(*[(WITH, WITH)] * 9, (WITH, WITHOUT)))
+    clean = exported(measured(*[(WITH, WITH)] * 10))
+    assert clean.paths == ()
+    [path] = added(saw, clean).paths
+    assert (path.path, path.reference, path.pairs) == ("$.state", 10, 10)
+    [path] = added(saw, clean, saw).paths
+    assert (path.reference, path.pairs) == (20, 20)
+
+
+def test_a_count_of_before_is_of_all_pairs_of_its_process() -> None:
+    old = PathCount.model_validate({"path": "$.state", "reference": 50, "shadow": 0, "leaves": 0})
+    stored = route(100, name="GET /thing").model_copy(update={"paths": (old,)})
+    saw = exported(measured(*[(WITH, WITH)] * 9, (WITH, WITHOUT)))
+    [path] = added(stored, saw).paths
+    assert (path.reference, path.pairs) == (60, 110)
+
+
+def test_the_order_of_an_unordered_array_is_counted_singly() -> None:
+    there, back = {"tags": [1, 2]}, {"tags": [2, 1]}
+    one = exported(measured(*[(there, back)] * 5, unordered=[{"path": "$.tags"}]))
+    [count] = [count for count in one.hinted if count.place.path == "$.tags"]
+    assert (count.place.kind, one.matched, one.signatures[1:]) == ("order", 0, ())
+    plain = exported(measured(*[(there, back)] * 5))
+    assert plain.hinted == ()
+
+
+def test_what_is_folded_keeps_the_counts_that_a_missing_member_is_judged_by() -> None:
+    texts = ", ".join(f"$.a{number} text" for number in range(9))
+    folded = route(
+        1000,
+        {f"{texts}, $.z missing": 5, "$.rare text": 1},
+        present={f"$.a{number}": 1.0 for number in range(9)} | {"$.z": 1.0, "$.rare": 1.0},
+    )
+    [one] = tightened(Counts(routes=(folded,)), 1, 10).routes
+    assert [path.path for path in one.paths] == ["$.a0", "$.a1", "$.a2", "$.z"]
+    assert (one.overflow, len(one.signatures)) == (1, 1)
+
+
+def test_what_is_folded_keeps_both_sides_of_a_place_or_none() -> None:
+    noisy = [f"$.a{number} text" for number in range(9)]
+    folded = route(
+        0,
+        {", ".join(noisy): 1000},
+        uniform=control(
+            50,
+            {name: 40 + number for number, name in enumerate(noisy)},
+            {name: 50 - number for number, name in enumerate(noisy)},
+        ),
+    )
+    [one] = tightened(Counts(routes=(folded,)), 1, 10).routes
+    reference = {count.place for count in one.uniform.reference}
+    assert reference == {count.place for count in one.uniform.shadow}
+    assert len(reference) == 4
+
+
+def test_members_that_come_and_go_are_folded_alike() -> None:
+    folded = route(0, {"$.x missing": 5, "$.x extra": 4, "$.y text": 900})
+    [one] = tightened(Counts(routes=(folded,)), 2, 10).routes
+    assert [s.places[0].kind for s in one.signatures] == ["extra", "missing"]
