@@ -1,6 +1,7 @@
 """Evidence belongs to images and templates: what changes them begins a new epoch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,10 +19,17 @@ def reference_image(world: World) -> str:
     return image
 
 
+def pods_of(world: World, role: Role) -> set[str]:
+    return {name for name, pod in world.pods.items() if pod.role == role}
+
+
 def annotate_pods(world: World) -> None:
     assert world.production is not None
     world.production["spec"]["template"]["metadata"]["annotations"] = {"restartedAt": "now"}
 
+
+ADMIN = {"path": "/admin", "reason": "private"}
+PATH = {"path": "/api", "reason": "the rest is static"}
 
 NEW: dict[str, Callable[[World], Any]] = {
     "another image of the shadow": lambda w: w.edit(shadow={"image": "example.com/hal9:newer"}),
@@ -32,6 +40,16 @@ NEW: dict[str, Callable[[World], Any]] = {
     ),
     "no reference": lambda w: w.edit(reference={"mode": "None"}),
     "a rollout of production": lambda w: w.roll_out("newer"),
+    "a header that clones get": lambda w: w.edit(mirror={"forwardHeaders": ["Authorization"]}),
+    "a method more": lambda w: w.edit(mirror={"methods": ["GET", "HEAD", "POST"]}),
+    "paths that are included": lambda w: w.edit(mirror={"include": [PATH]}),
+    "paths that are excluded": lambda w: w.edit(mirror={"exclude": [PATH]}),
+    "one path instead of a prefix": lambda w: w.edit(
+        mirror={"exclude": [{**ADMIN, "match": "Exact"}]}
+    ),
+    "a declared route": lambda w: w.edit(comparison={"routes": ["/api/{id}"]}),
+    "another timeout": lambda w: w.edit(comparison={"timeoutSeconds": 3}),
+    "larger bodies": lambda w: w.edit(comparison={"maxBodyBytes": 2048}),
 }
 SAME: dict[str, Callable[[World], Any]] = {
     "a rule": lambda w: w.edit(comparison={"ignore": [{"path": "$.time", "reason": "a clock"}]}),
@@ -40,13 +58,19 @@ SAME: dict[str, Callable[[World], Any]] = {
     "suspension": lambda w: w.edit(suspend=True),
     "isolation": lambda w: w.edit(clones={"isolation": "BestEffort"}),
     "a restart of production's pods": annotate_pods,
+    "a gate": lambda w: w.edit(gates={"matchRate": {"minPercent": "99"}}),
+    "a limit of copies": lambda w: w.edit(mirror={"maxRequestsPerSecond": 5}),
+    "methods in another order": lambda w: w.edit(mirror={"methods": ["HEAD", "GET"]}),
+    "another reason for an excluded path": lambda w: w.edit(
+        mirror={"exclude": [{**ADMIN, "reason": "of no interest"}]}
+    ),
 }
 
 
 @pytest.mark.parametrize("change", NEW.values(), ids=NEW)
 def test_a_new_epoch_ends_copies_until_everything_is_new(change: Callable[[World], Any]) -> None:
-    world = up()
-    before = world.progress.epoch
+    world = up(mirror={"exclude": [ADMIN]})
+    before, comparators = world.progress.epoch, pods_of(world, Role.COMPARATOR)
     change(world)
     plan = world.reconcile()
     assert {envoy.percent for envoy in world.envoys.values()} == {0}
@@ -55,11 +79,12 @@ def test_a_new_epoch_ends_copies_until_everything_is_new(change: Callable[[World
     assert "verdict" not in world.status
     world.until(mirroring)
     assert world.progress.epoch.endswith("-1")
+    assert not pods_of(world, Role.COMPARATOR) & comparators
 
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
 def test_the_epoch_goes_on(change: Callable[[World], Any]) -> None:
-    world = up()
+    world = up(mirror={"exclude": [ADMIN]})
     before, compared = world.progress.epoch, world.status["comparison"]["compared"]
     change(world)
     for _ in range(3):
@@ -139,3 +164,22 @@ def test_without_a_reference_its_deployment_goes_only_after_copies_ended() -> No
     assert world.reconcile().delete == ()
     world.until(lambda w: deployment_ref(Role.REFERENCE) not in w.objects)
     world.until(mirroring)
+
+
+@pytest.mark.parametrize("role", [Role.SHADOW, Role.REFERENCE])
+def test_one_pod_with_another_image_begins_the_next_epoch_which_waits_for_the_others(
+    role: Role,
+) -> None:
+    world = up()
+    name = min(pod.name for pod in world.pods.values() if pod.role == role)
+    world.pods[name] = replace(world.pods[name], image_id="example.com/hal9@sha256:moved")
+    world.reconcile()
+    assert world.progress.epoch.endswith("-2")
+    for _ in range(3):
+        world.settle()
+        world.reconcile(30.0)
+        assert not world.progress.mirroring
+    assert f"hal9-{role} run 2 different images" in world.status["message"]
+    world.move_image(role, "example.com/hal9@sha256:moved")
+    world.until(mirroring)
+    assert world.progress.epoch.endswith("-2")

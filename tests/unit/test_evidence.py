@@ -1,6 +1,8 @@
 """The evidence ConfigMap: ledger and progress in one write, once in an interval."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,135 @@ def test_coverage_stays_right_while_the_percentage_changes_within_an_interval() 
             world.reconcile(7.0)
     world.reconcile(30.0)
     assert 0.95 <= float(world.status["mirror"]["coverage"]) <= 1.05
+
+
+def test_after_copies_have_ended_the_clock_stands() -> None:
+    world = up()
+    for _ in range(40):
+        world.reconcile(30.0)
+    world.traffic = 0
+    for _ in range(40):
+        world.reconcile(30.0)
+    soak = world.status["soak"]
+    assert (soak["state"], soak["reason"]) == ("Stopped", "NoCopies")
+    assert 1200 <= soak["elapsedSeconds"] <= 1560
+
+
+def test_the_last_counts_of_a_comparator_are_taken_when_it_ends() -> None:
+    world = up()
+    name = next(name for name, pod in world.pods.items() if pod.role == Role.COMPARATOR)
+    world.traffic = 0
+    world.reconcile(30.0)
+    world.reconcile(5.0)
+    world.pods[name] = replace(world.pods[name], terminating=True, ready=False)
+    world.answered[name] += 7
+    before = compared(world)
+    world.reconcile(5.0)
+    assert compared(world) == before + 7
+    del world.pods[name]
+    world.reconcile(30.0)
+    world.reconcile(30.0)
+    assert compared(world) == before + 7
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (lambda w: w.edit(samplingPercent=0), "ZeroPercent"),
+        (lambda w: w.edit(suspend=True), "Suspended"),
+        (lambda w: w.annotations.update({"hal9.ai/stop": "outage"}), "Stopped"),
+        (lambda w: w.break_down(Role.SHADOW), "Deploying"),
+        (lambda w: w.edit(phase="None"), "NotMirroring"),
+    ],
+)
+def test_the_clock_says_why_it_stands(act: Callable[[World], object], reason: str) -> None:
+    world = up()
+    act(world)
+    for _ in range(3):
+        world.reconcile(30.0)
+    assert world.status["soak"]["reason"] == reason
+
+
+# --- final, and not final any more ----------------------------------------------------------------
+
+
+def finished(**spec: Any) -> World:
+    """Give a world whose time ran out, by default for want of pairs."""
+    world = up(**({"soakSeconds": 60, "maxDurationSeconds": 120} | spec))
+    world.until(lambda w: w.progress.finished and not w.progress.mirroring, seconds=30.0)
+    assert world.status["phase"] == "Completed"
+    return world
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"maxDurationSeconds": 86_400},
+        {"maxDurationSeconds": 86_400, "gates": {"matchRate": {"minPercent": "99"}}},
+    ],
+    ids=["more time", "another threshold"],
+)
+@pytest.mark.parametrize("after", ["StopMirror", "TearDown"])
+def test_a_verdict_that_is_not_final_any_more_lets_copies_begin_again(
+    after: str, change: dict[str, Any]
+) -> None:
+    world = finished(afterVerdict=after)
+    world.settle()
+    epoch, before = world.progress.epoch, world.answered.copy()
+    world.edit(**change)
+    world.until(mirroring)
+    world.reconcile(30.0)
+    assert (world.progress.finished, world.progress.epoch) == (False, epoch)
+    assert world.status["verdict"]["reason"] != "MaxDurationReached"
+    assert world.answered != before
+
+
+def test_a_final_verdict_stays_final_and_is_written_once() -> None:
+    world = finished()
+    world.reconcile(30.0)
+    assert world.reconcile(2.0).evidence is not None
+    for _ in range(3):
+        assert world.reconcile(2.0).evidence is None
+    assert world.progress.finished
+
+
+def test_a_soak_as_long_as_the_longest_duration_completes() -> None:
+    world = up(soakSeconds=600, maxDurationSeconds=600)
+    world.traffic = 1000
+    world.until(lambda w: w.progress.finished, seconds=30.0)
+    assert world.status["verdict"]["decision"] == "ProceedToCanary"
+
+
+def test_the_time_before_the_first_copy_is_not_taken_from_it() -> None:
+    world = World(traffic=0)
+    world.edit(soakSeconds=60, maxDurationSeconds=600)
+    world.until(mirroring)
+    for _ in range(4):
+        world.reconcile(86_400.0)
+    world.traffic = 100
+    for _ in range(3):
+        world.reconcile(30.0)
+    assert world.status["verdict"]["reason"] != "MaxDurationReached"
+    assert mirroring(world)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gates": {"matchRate": {"minPercent": "99.99"}}},
+        {"gates": {"minimumPairs": {"total": 10_000_000}}},
+        {"soakSeconds": 86_400},
+    ],
+    ids=["a higher rate", "more pairs", "a longer soak"],
+)
+def test_a_verdict_rests_on_the_gates_of_now(change: dict[str, Any]) -> None:
+    world = up(soakSeconds=300)
+    world.traffic = 1000
+    world.until(lambda w: w.progress.finished, seconds=30.0)
+    assert world.status["verdict"]["decision"] == "ProceedToCanary"
+    world.edit(**change)
+    world.reconcile(2.0)
+    assert world.status["verdict"]["decision"] == "ExtendShadow"
 
 
 @pytest.mark.parametrize(

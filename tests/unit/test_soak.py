@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadow_operator.api.reasons import SoakReason
 from shadow_operator.core import soak as clock
 from shadow_operator.core.soak import Soak
+from tests.support.schema import ROOT
 
 INTERVAL = 30.0
 
@@ -54,6 +56,11 @@ def test_rules_give_back_what_a_gate_took() -> None:
 
 def test_time_that_runs_backwards_counts_nothing() -> None:
     assert _run(Soak(), 100.0, 50.0, 60.0).counted == 10.0
+
+
+def test_every_reason_to_stand_is_explained() -> None:
+    text = (ROOT / "docs/verdict.md").read_text("utf-8")
+    assert [reason for reason in SoakReason if f"`{reason}`" not in text] == []
 
 
 steps = st.lists(

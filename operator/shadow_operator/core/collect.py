@@ -1,9 +1,11 @@
 """From readings to the ledger: count what is new, move the clock."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from shadow_operator.api.evidence import SNAPSHOT_SCHEMA, ComparatorSnapshot
+from shadow_operator.api.reasons import SoakReason
 from shadow_operator.core import soak as clock
 from shadow_operator.core.ledger import (
     LayerRecord,
@@ -16,16 +18,16 @@ from shadow_operator.core.ledger import (
     process_of,
 )
 from shadow_operator.core.snapshot import Found, Item, LayerReading, MirrorReading, Unknown
-from shadow_operator.core.soak import DEAD_MAN_SECONDS, Soak
+from shadow_operator.core.soak import DEAD_MAN_SECONDS, SILENT_SECONDS, Soak
 
 GONE_SECONDS: Final = 600.0
 """A process whose pod is not listed for so long is folded into the closed total."""
 LOST_SHARE: Final = 0.5
-"""Coverage of an interval is lost where fewer of the expected copies were sent to the clones."""
+"""Coverage is lost where fewer of the expected copies were sent to the clones."""
 LOST_MINIMUM: Final = 20
-"""Intervals with fewer expected copies don't tell whether coverage is lost."""
+"""Fewer expected copies don't tell whether coverage is lost: more are waited for."""
 FORGOTTEN_SECONDS: Final = 3600.0
-"""Cursors of Envoy processes that were not read for so long are dropped."""
+"""Cursors of Envoy processes that are gone for so long are dropped."""
 
 
 def advance(
@@ -40,18 +42,20 @@ def advance(
     layers: tuple[LayerReading, ...] = (),
     crash: str = "",
     standstill: str = "",
+    leaving: frozenset[str] = frozenset(),
 ) -> Ledger:
     """Take over what was read at `now` (seconds since the epoch) and move the soak clock.
 
     `mirroring`: copies are wanted and on their way. `healthy`: the shadow and the reference can
     answer. `crash`: a clause that says how the shadow crashed since the last call, empty if it did
     not. `standstill`: why copies are not wanted, one CamelCase word, where the caller knows better
-    than `NotMirroring`. Readings of another epoch, old and repeated ones change no count; unknown
-    ones change nothing.
+    than `NotMirroring`. `leaving`: names of pods that are terminating. Readings of another epoch,
+    old and repeated ones change no count; unknown ones change nothing.
     """
     started = bool(ledger.processes or ledger.closed_names)
     answered = ledger.answered
-    ledger = ledger.model_copy(update={"interval": interval})
+    mirrored = _mirrored(ledger, now) if mirroring else ledger.mirrored
+    ledger = ledger.model_copy(update={"interval": interval, "mirrored": mirrored})
     ledger = _with_mirrors(ledger, mirrors, now, counting=started)
     ledger = _with_processes(ledger, comparators, now)
     ledger = _with_layers(ledger, layers, now)
@@ -61,7 +65,7 @@ def advance(
         ledger = ledger.model_copy(update={"last_copy": now})
     ledger = _with_soak(
         ledger,
-        _Readings(ledger, comparators, mirrors),
+        _readings(ledger, comparators, mirrors, leaving, now),
         now=now,
         mirroring=mirroring,
         healthy=healthy,
@@ -71,36 +75,57 @@ def advance(
     return fit(ledger)
 
 
+@dataclass(frozen=True, slots=True)
 class _Readings:
     """What could be read this time."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        comparators: Mapping[str, Item[ComparatorSnapshot]],
-        mirrors: Mapping[str, Item[MirrorReading]],
-    ) -> None:
-        self.processes = {
-            f"{item.value.pod_uid}/{item.value.boot_id}"
-            for item in comparators.values()
-            if isinstance(item, Found) and item.value.epoch == ledger.epoch
-        }
-        self.has_mirrors = bool(mirrors)
-        self.complete = bool(self.processes) and not any(
-            isinstance(item, Unknown) for item in (*comparators.values(), *mirrors.values())
-        )
+    processes: frozenset[str]
+    """Comparators of this epoch."""
+    has_mirrors: bool
+    complete: bool
+    """Whether everything could be read that there is to read."""
+
+
+def _readings(
+    ledger: Ledger,
+    comparators: Mapping[str, Item[ComparatorSnapshot]],
+    mirrors: Mapping[str, Item[MirrorReading]],
+    leaving: frozenset[str],
+    now: float,
+) -> _Readings:
+    processes = frozenset(
+        f"{item.value.pod_uid}/{item.value.boot_id}"
+        for item in comparators.values()
+        if isinstance(item, Found) and item.value.epoch == ledger.epoch
+    )
+    unread = {
+        pod
+        for pod, item in (*comparators.items(), *mirrors.items())
+        if isinstance(item, Unknown)
+        and not (pod in leaving and now - _last_read(ledger, pod) > DEAD_MAN_SECONDS)
+    }
+    return _Readings(processes, bool(mirrors), bool(processes) and not unread)
+
+
+def _last_read(ledger: Ledger, pod: str) -> float:
+    """Return when a pod was last read; one that is terminating and silent may be so for ever."""
+    processes = (process.time for process in ledger.processes if process.pod == pod)
+    cursors = (cursor.time for cursor in ledger.mirrors.values() if cursor.pod == pod)
+    return max((*processes, *cursors), default=ledger.begun)
+
+
+def _mirrored(ledger: Ledger, now: float) -> float:
+    """Add the time since the last reading; before the first copy there was nothing to decide on."""
+    if ledger.advanced is None or ledger.last_copy is None:
+        return ledger.mirrored
+    return ledger.mirrored + max(0.0, min(now - ledger.advanced, DEAD_MAN_SECONDS))
 
 
 def _with_mirrors(
     ledger: Ledger, mirrors: Mapping[str, Item[MirrorReading]], now: float, *, counting: bool
 ) -> Ledger:
-    cursors = {
-        boot: cursor
-        for boot, cursor in ledger.mirrors.items()
-        if now - cursor.time <= FORGOTTEN_SECONDS
-    }
-    coverage = ledger.coverage
-    for item in mirrors.values():
+    cursors, coverage = _cursors(ledger, mirrors, now), ledger.coverage
+    for pod, item in mirrors.items():
         if not isinstance(item, Found):
             continue
         reading = item.value
@@ -111,7 +136,7 @@ def _with_mirrors(
         percent = reading.percent
         if percent is None:
             percent = before.percent if before else 0
-        cursors[reading.boot] = MirrorCursor.of(reading, percent, now)
+        cursors[reading.boot] = MirrorCursor.of(pod, reading, percent, now)
         if before is None or not counting:
             continue
         eligible = max(0, reading.eligible - before.eligible)
@@ -123,6 +148,19 @@ def _with_mirrors(
             }
         )
     return ledger.model_copy(update={"mirrors": cursors, "coverage": coverage})
+
+
+def _cursors(
+    ledger: Ledger, mirrors: Mapping[str, Item[MirrorReading]], now: float
+) -> dict[str, MirrorCursor]:
+    """Return the cursors to count from: it may be the operator that was away for long."""
+    running = {item.value.boot for item in mirrors.values() if isinstance(item, Found)}
+    unread = {pod for pod, item in mirrors.items() if isinstance(item, Unknown)}
+    return {
+        boot: cursor
+        for boot, cursor in ledger.mirrors.items()
+        if boot in running or cursor.pod in unread or now - cursor.time <= FORGOTTEN_SECONDS
+    }
 
 
 def _with_processes(
@@ -197,28 +235,23 @@ def _with_soak(
     standstill: str,
 ) -> Ledger:
     soak = ledger.soak
+    mark = _mark(ledger, readings, now) if readings.complete else ledger.mark
     if crash and (mirroring or soak.complete_since is None):
         # After the soak, without traffic, a crash says nothing about what was decided.
         soak = clock.restart(soak, now=now, reason=crash)
     if not mirroring:
-        soak = clock.stop(soak, standstill or "NotMirroring")
+        soak = clock.stop(soak, standstill or SoakReason.NOT_MIRRORING)
     elif not healthy:
-        soak = clock.stop(soak, "ClonesUnavailable")
+        soak = clock.stop(soak, SoakReason.CLONES_UNAVAILABLE)
     else:
-        soak = _ticked(ledger, soak, readings, now)
-    mirrored = ledger.mirrored
-    if mirroring and ledger.advanced is not None:
-        mirrored += max(0.0, min(now - ledger.advanced, DEAD_MAN_SECONDS))
-    mark = _mark(ledger, readings, now) if readings.complete else ledger.mark
-    return ledger.model_copy(
-        update={"soak": soak, "mark": mark, "mirrored": mirrored, "advanced": now}
-    )
+        soak = _ticked(ledger, soak, readings, mark, now)
+    return ledger.model_copy(update={"soak": soak, "mark": mark, "advanced": now})
 
 
-def _ticked(ledger: Ledger, soak: Soak, readings: _Readings, now: float) -> Soak:
+def _ticked(ledger: Ledger, soak: Soak, readings: _Readings, mark: Mark | None, now: float) -> Soak:
     if not readings.processes:
-        return clock.wait(soak, "ComparatorsUnreadable")
-    in_the_way = _in_the_way(ledger, readings, now)
+        return clock.wait(soak, SoakReason.COMPARATORS_UNREADABLE)
+    in_the_way = _in_the_way(ledger, readings, mark, now)
     if in_the_way:
         return clock.stop(soak, in_the_way)
     gap = 0.0 if soak.counted_to is None else now - soak.counted_to
@@ -228,29 +261,30 @@ def _ticked(ledger: Ledger, soak: Soak, readings: _Readings, now: float) -> Soak
     return clock.run(soak, now=now, interval=ledger.interval)
 
 
-def _in_the_way(ledger: Ledger, readings: _Readings, now: float) -> str:
+def _in_the_way(
+    ledger: Ledger, readings: _Readings, mark: Mark | None, now: float
+) -> SoakReason | None:
     """Return why time up to now does not count, or nothing."""
-    mark, last_copy = ledger.mark, ledger.last_copy
-    # Without Envoy's counters, only copies themselves show that there is traffic.
-    if last_copy is None or (not readings.has_mirrors and now - last_copy > DEAD_MAN_SECONDS):
-        return "NoCopies"
-    if mark is None:
-        return ""
-    if readings.complete:
-        return "CoverageLost" if _lost(ledger, mark) else ""
-    return "CoverageUnknown" if now - mark.time > DEAD_MAN_SECONDS else ""
-
-
-def _lost(ledger: Ledger, mark: Mark) -> bool:
-    expected = ledger.coverage.expected - mark.expected
-    answered = ledger.answered - mark.answered
-    return expected >= LOST_MINIMUM and answered < LOST_SHARE * expected
+    if ledger.last_copy is None or now - ledger.last_copy > SILENT_SECONDS:
+        return SoakReason.NO_COPIES
+    if mark is not None and mark.lost:
+        return SoakReason.COVERAGE_LOST
+    known = ledger.begun if mark is None else mark.time
+    if not readings.complete and now - known > DEAD_MAN_SECONDS:
+        return SoakReason.COVERAGE_UNKNOWN
+    return None
 
 
 def _mark(ledger: Ledger, readings: _Readings, now: float) -> Mark:
-    return Mark(
-        time=now,
-        expected=ledger.coverage.expected,
-        answered=ledger.answered,
-        processes=tuple(sorted(readings.processes)),
-    )
+    """Judge whether copies are lost, once enough are expected: slow traffic takes some intervals.
+
+    Where nobody counts what should arrive, nothing is known to be lost.
+    """
+    before, processes = ledger.mark, tuple(sorted(readings.processes))
+    if before is None or not readings.has_mirrors:
+        return Mark(time=now, processes=processes, copies=ledger.copies)
+    copies = ledger.copies.since(before.copies)
+    if copies.wanted < LOST_MINIMUM:
+        return before.model_copy(update={"time": now, "processes": processes})
+    lost = copies.answered < LOST_SHARE * copies.wanted
+    return Mark(time=now, processes=processes, copies=ledger.copies, lost=lost)

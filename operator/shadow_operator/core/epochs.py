@@ -23,11 +23,30 @@ def wanted_epoch(spec: Spec, production: Manifest, progress: Progress) -> str:
             "preset": spec.preset,
             "learning": spec.learning,
             "restartedAt": spec.restarted_at,
+            "measuring": _measuring(spec),
             "production": production["spec"]["template"]["spec"],
         }
     )
     current, _, number = progress.epoch.partition("-")
     return f"{key}-{number or 1}" if current == key else f"{key}-1"
+
+
+def _measuring(spec: Spec) -> dict[str, object]:
+    """Give the settings that decide what comparators see and count.
+
+    What was counted under others can't be judged again. The percentage only decides how much is
+    seen, and rules are applied to what was counted.
+    """
+    mirror, comparison = spec.mirror, spec.comparison
+    return {
+        "methods": sorted(mirror.methods),
+        "include": sorted((rule.path, rule.match) for rule in mirror.include),
+        "exclude": sorted((rule.path, rule.match) for rule in mirror.exclude),
+        "forwardHeaders": sorted(header.lower() for header in mirror.forward_headers),
+        "routes": comparison.routes,  # the first match wins
+        "timeoutSeconds": comparison.timeout_seconds,
+        "maxBodyBytes": comparison.max_body_bytes,
+    }
 
 
 def next_epoch(epoch: str) -> str:
@@ -36,7 +55,12 @@ def next_epoch(epoch: str) -> str:
     return f"{key}-{int(number) + 1}"
 
 
+def images_of(pods: Iterable[Pod], role: str) -> set[str]:
+    """Give the image ids that the ready pods of a role run."""
+    return {pod.image_id for pod in pods if pod.role == role and pod.ready and pod.image_id}
+
+
 def image_of(pods: Iterable[Pod], role: str) -> str:
     """Give the one image id that all ready pods of a role run; empty while they disagree."""
-    images = {pod.image_id for pod in pods if pod.role == role and pod.ready and pod.image_id}
+    images = images_of(pods, role)
     return images.pop() if len(images) == 1 else ""

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.names import GROUP, Role
+from shadow_operator.api.reasons import SoakReason
 from shadow_operator.core import collect, judgement, ledger, objects, rules
 from shadow_operator.core.judgement import Judgement, Subject
 from shadow_operator.core.ledger import Ledger, UnreadableLedger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Manifest, ObjectRef
+from shadow_operator.core.snapshot import Found, Manifest, ObjectRef
 
 LABEL_EVIDENCE = f"{GROUP}/evidence"
 """On the ConfigMap: the resource's name. Not the label of children: it changes in every interval,
@@ -66,14 +67,14 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
         judged = judgement.judge(
             situation.spec, current, _subject(situation, progress), now=situation.now
         )
-    if current is not None and judged is not None and due:
-        current = judgement.settle(situation.spec, current, judged, now=situation.now)
-        progress = progress.model_copy(
-            update={
-                "clone_restarts": _restarts(situation),
-                "finished": progress.finished or judged.final,
-            }
-        )
+    if current is not None and judged is not None:
+        # Final is what is final by the rules, gates and limits of now.
+        finished = judged.final and current.epoch == situation.epoch
+        if due or finished != progress.finished:
+            current = judgement.settle(situation.spec, current, judged, now=situation.now)
+            progress = progress.model_copy(update={"finished": finished})
+    if due:
+        progress = progress.model_copy(update={"clone_restarts": _restarts(situation)})
     changed = current is not stored or progress != situation.progress
     manifest = _manifest(situation, current, progress) if changed else None
     last = current.last_measurement if current else None
@@ -108,11 +109,21 @@ def _current(situation: Situation, stored: Ledger | None) -> Ledger | None:
 
 
 def _is_due(situation: Situation, current: Ledger, progress: Progress) -> bool:
-    if not situation.wants_clones:
-        return progress.mirroring != situation.progress.mirroring
+    if progress.mirroring != situation.progress.mirroring or _ends(situation, current):
+        return True
     interval = situation.snapshot.settings.interval_seconds
     waited = current.advanced is None or situation.now - current.advanced >= 0.9 * interval
-    return waited or progress.mirroring != situation.progress.mirroring
+    return waited and situation.wants_clones
+
+
+def _ends(situation: Situation, current: Ledger) -> bool:
+    """Whether a comparator is ending: once it was read, it may be gone with its last counts."""
+    measured = situation.snapshot.comparators
+    return any(
+        isinstance(item := measured.get(pod.name), Found) and item.value.epoch == current.epoch
+        for pod in situation.of_role(Role.COMPARATOR)
+        if pod.terminating
+    )
 
 
 def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
@@ -129,15 +140,19 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         layers=situation.snapshot.layers,
         crash=_crash(situation),
         standstill="" if mirroring else _standstill(situation),
+        leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
     )
 
 
-def _standstill(situation: Situation) -> str:
+def _standstill(situation: Situation) -> SoakReason:
     if situation.stop is not None:
-        return "Stopped"
+        return SoakReason.STOPPED
     if situation.spec.suspend:
-        return "Suspended"
-    return "Deploying" if situation.wants_copies else "NotMirroring"
+        return SoakReason.SUSPENDED
+    if not situation.wants_copies:
+        return SoakReason.NOT_MIRRORING
+    zero = situation.spec.sampling_percent == 0
+    return SoakReason.ZERO_PERCENT if zero else SoakReason.DEPLOYING
 
 
 def _restarts(situation: Situation) -> int:

@@ -27,6 +27,9 @@ LARGEST_BYTES: Final = 32 * 1024
 """What `encode` never exceeds, all keys and values together."""
 REMEMBERED_PROCESSES: Final = 128
 """Names of folded processes that are kept, so that a late reading is not counted again."""
+DISCARDED: Final = frozenset({"RateLimit", "DeadMan"})
+"""Reasons in `shed` of copies that are discarded on purpose: more than `maxRequestsPerSecond`, or
+while nobody reads. The time of the latter does not count anyway."""
 
 
 class UnreadableLedger(ShadowOperatorError):  # noqa: N818  # it is a fact about what is stored
@@ -57,15 +60,22 @@ class Process(_Frozen):
 class MirrorCursor(_Frozen):
     """Up to where the counters of one Envoy process have been taken over."""
 
+    pod: str = ""
     requests: int = 0
     eligible: int = 0
     percent: int = 0
     time: float = 0.0
 
     @classmethod
-    def of(cls, reading: MirrorReading, percent: int, time: float) -> "MirrorCursor":
+    def of(cls, pod: str, reading: MirrorReading, percent: int, time: float) -> "MirrorCursor":
         """Return the cursor that this reading leaves."""
-        return cls(requests=reading.requests, eligible=reading.eligible, percent=percent, time=time)
+        return cls(
+            pod=pod,
+            requests=reading.requests,
+            eligible=reading.eligible,
+            percent=percent,
+            time=time,
+        )
 
 
 class Coverage(_Frozen):
@@ -81,13 +91,45 @@ class Coverage(_Frozen):
     """Copies that had arrived before the first interval began: no request was counted for them."""
 
 
+class Copies(_Frozen):
+    """What became of the eligible copies: totals of an epoch, or what came since some moment."""
+
+    expected: float = 0.0
+    received: int = 0
+    discarded: int = 0
+    """Of those received, the ones that were shed on purpose."""
+    answered: int = 0
+    """Sent to the clones."""
+
+    @property
+    def wanted(self) -> float:
+        """Expected copies less those that are discarded on purpose.
+
+        Their share of what was received is taken off: expected and received copies are not counted
+        at the same moment, and with a low limit the difference of both would be mostly chance.
+        """
+        share = self.discarded / self.received if self.received > 0 else 0.0
+        return self.expected * max(0.0, 1 - share)
+
+    def since(self, before: "Copies") -> "Copies":
+        """Return what came since `before`."""
+        return Copies(
+            expected=self.expected - before.expected,
+            received=self.received - before.received,
+            discarded=self.discarded - before.discarded,
+            answered=self.answered - before.answered,
+        )
+
+
 class Mark(_Frozen):
     """Where the last complete interval ended: everything could be read."""
 
     time: float
-    expected: float = 0.0
-    answered: int = 0
     processes: tuple[str, ...] = ()
+    copies: Copies = Copies()
+    """Totals when it was last judged whether copies are lost, which may be some intervals ago."""
+    lost: bool = False
+    """What was found then."""
 
 
 class LayerRecord(_Frozen):
@@ -119,8 +161,6 @@ class Decided(_Frozen):
     time: float
     """When the decision last changed."""
     rules: str
-    complete: bool = False
-    """Whether the soak was complete."""
 
 
 class Ledger(_Frozen):
@@ -146,7 +186,7 @@ class Ledger(_Frozen):
     soak: Soak = Soak()
     layers: dict[str, LayerRecord] = {}
     mirrored: float = 0.0
-    """Seconds of mirroring, soak or not; what `maxDurationSeconds` limits."""
+    """Seconds of mirroring since the first copy, soak or not; what `maxDurationSeconds` limits."""
     advanced: float | None = None
     """When the ledger was last advanced."""
     first_measurement: float | None = None
@@ -169,6 +209,17 @@ class Ledger(_Frozen):
     def answered(self) -> int:
         """Eligible copies that were sent to the clones."""
         return self.closed.answered + sum(p.counts.answered for p in self.processes)
+
+    @property
+    def copies(self) -> Copies:
+        """Totals of now."""
+        parts = (self.closed, *(process.counts for process in self.processes))
+        return Copies(
+            expected=self.coverage.expected,
+            received=self.received,
+            discarded=sum(part.shed.get(reason, 0) for part in parts for reason in DISCARDED),
+            answered=self.answered,
+        )
 
 
 def begin(epoch: str, *, now: float, interval: float, previous: Ledger | None = None) -> Ledger:
