@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import mirror
+from shadow_operator.core import entry, mirror
 from shadow_operator.core.drift import differs
 from shadow_operator.core.snapshot import Manifest
 from tests.integration.test_children_apply import ApiServer
@@ -77,7 +77,7 @@ def test_every_object_of_the_mirror_is_accepted_and_does_not_drift(
 def test_the_entry_flips_whole_and_back(api: ApiServer, case: Case) -> None:
     resource, _, service = objects(api, case)
     for through_envoy in (False, True, False):
-        wanted = mirror.entry_service(resource, service, through_envoy=through_envoy)
+        wanted = entry.manifest(resource, service, through_envoy=through_envoy)
         live = api.apply(wanted)
         assert differs(wanted, live) == ()
         assert live["spec"]["selector"] == wanted["spec"]["selector"]

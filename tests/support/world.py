@@ -16,7 +16,7 @@ from typing import Any, Final
 from shadow_operator.api.evidence import ComparatorSnapshot
 from shadow_operator.api.names import API_VERSION, FINALIZER, KIND, LABEL_ROLE, Role
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import evidence, mirror, names
+from shadow_operator.core import entry, evidence, mirror, names
 from shadow_operator.core.actions import Plan
 from shadow_operator.core.objects import fingerprint
 from shadow_operator.core.plan import plan
@@ -41,7 +41,7 @@ from tests.support.schema import problems
 NAME: Final = "hal9"
 START: Final = 1_700_000_000.0
 PROBE: Final = ObjectRef("v1", "Pod", "hal9-probe")
-ENTRY: Final = mirror.entry(NAME)
+ENTRY: Final = entry.reference(NAME)
 EVIDENCE: Final = evidence.reference(NAME)
 COPIES_SERVICE: Final = ObjectRef("v1", "Service", "hal9-comparator")
 SPEC: Final[Mapping[str, Any]] = {
@@ -114,11 +114,18 @@ class World:
         self.spec = merged(self.spec, spec)
         self.generation += 1
 
-    def delete(self) -> None:
+    def delete(self, *, foreground: bool = False) -> None:
         """Delete the resource; its finalizer keeps it until the operator lets go."""
         self.gone = not self.finalizers
         self.deleted_at = self.now
         self.generation += 1
+        if foreground or self.gone:
+            self.collect()
+
+    def collect(self) -> None:
+        """Let the garbage collector delete all that the resource owns."""
+        for ref in [ref for ref, o in self.objects.items() if o["metadata"].get("ownerReferences")]:
+            self.remove(ref)
 
     def roll_out(self, image: str, *, complete: bool = True) -> None:
         """Give production a new image."""
@@ -141,8 +148,11 @@ class World:
     def remove(self, ref: ObjectRef) -> None:
         """Delete an object, and its pods with it."""
         self.objects.pop(ref, None)
+        ends_by = self.now + mirror.DRAIN_SECONDS
         self.pods = {
-            name: pod if self._has_owner(pod) else replace(pod, terminating=True, ready=False)
+            name: pod
+            if self._has_owner(pod)
+            else replace(pod, terminating=True, ready=False, ends_by=pod.ends_by or ends_by)
             for name, pod in self.pods.items()
             if self._has_owner(pod) or self._is_busy(pod)
         }
@@ -155,7 +165,7 @@ class World:
 
     def break_down(self, role: Role) -> None:
         """Make all pods of a role unready."""
-        self.objects[deployment_ref(role)]["status"]["availableReplicas"] = 0
+        self.objects[deployment_ref(role)].setdefault("status", {})["availableReplicas"] = 0
         self._change_pods(role, ready=False)
 
     def move_image(self, role: Role, image_id: str) -> None:
@@ -334,9 +344,9 @@ class World:
         )
 
     def _serve(self) -> None:
-        entry = self.objects.get(ENTRY, {}).get("spec", {}).get("selector", {})
+        led_to = self.objects.get(ENTRY, {}).get("spec", {}).get("selector", {})
         envoys = [self.envoys[pod.name] for pod in self._of_role(Role.MIRROR)]
-        if entry != names.selector(NAME, Role.MIRROR):
+        if led_to != names.selector(NAME, Role.MIRROR):
             return
         for envoy in envoys:
             share = self.traffic // len(envoys)

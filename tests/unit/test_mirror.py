@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from shadow_operator.core import envoy, mirror
+from shadow_operator.core import entry, envoy, mirror
 from shadow_operator.core.envoy_http import PERCENT_KEY
 from shadow_operator.core.errors import CannotMirror
 from shadow_operator.core.selectors import matches_labels
 from shadow_operator.core.snapshot import Manifest, ObjectRef
 from tests.support.clones import SETTINGS, Case, production, resource
+from tests.support.schema import ROOT
 
 TWO_PORTS: Case = {
     "service": {
@@ -38,10 +39,10 @@ def upstream(case: Case | None = None) -> envoy.Upstream:
     return mirror.upstream(resource(case.get("spec")), service, deployment, "cluster.local")
 
 
-def entry(case: Case | None = None, *, through_envoy: bool) -> Manifest:
+def entry_of(case: Case | None = None, *, through_envoy: bool) -> Manifest:
     case = case or {}
     _, service = production(case)
-    return mirror.entry_service(resource(), service, through_envoy=through_envoy)
+    return entry.manifest(resource(), service, through_envoy=through_envoy)
 
 
 def containers(built: dict[str, Manifest]) -> list[dict[str, Any]]:
@@ -56,14 +57,45 @@ def config(case: Case | None = None, process: str = "envoy") -> dict[str, Any]:
 
 def test_the_mirror_is_the_objects_that_are_looked_for() -> None:
     assert {ObjectRef.of(m) for m in manifests().values()} == set(mirror.references("next"))
-    assert ObjectRef.of(entry(through_envoy=True)) == mirror.entry("next")
+    assert ObjectRef.of(entry_of(through_envoy=True)) == entry.reference("next")
 
 
-def test_all_but_the_entry_goes_with_its_resource() -> None:
-    for manifest in manifests().values():
-        assert [owner["uid"] for owner in manifest["metadata"]["ownerReferences"]] == ["5f0c"]
+def test_nothing_in_productions_path_has_an_owner_and_all_of_it_is_marked() -> None:
+    entries = (entry_of(through_envoy=through_envoy) for through_envoy in (False, True))
+    for manifest in (*manifests().values(), *entries):
+        assert "ownerReferences" not in manifest["metadata"]
+        assert manifest["metadata"]["labels"]["hal9.ai/shadow"] == "next"
+        assert manifest["metadata"]["annotations"]["hal9.ai/uid"] == "5f0c"
+
+
+@pytest.mark.parametrize(
+    ("case", "same"),
+    [
+        ({}, True),
+        ({"service": {"spec": {"selector": {"app": "green"}}}}, True),
+        ({"spec": {"mirror": {"methods": ["HEAD"]}}}, True),
+        ({"service": {"spec": {"clusterIP": "10.96.0.8"}}}, False),
+        (TWO_PORTS, False),
+    ],
+)
+def test_the_envoys_say_where_they_look_for_production(case: Case, same: bool) -> None:
+    assert mirror.in_front_of(manifests()["Deployment"], upstream(case)) is same
+
+
+def test_the_entry_remembers_where_production_is() -> None:
+    straight = entry_of(TWO_PORTS, through_envoy=False)
     for through_envoy in (False, True):
-        assert "ownerReferences" not in entry(through_envoy=through_envoy)["metadata"]
+        live = entry_of(TWO_PORTS, through_envoy=through_envoy)
+        assert entry.led_back(resource(), live) == straight
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "no JSON", "{}", "[]", "[1]", '[{"op": "add"}]', '[{"path": 1, "value": 1}]']
+)
+def test_an_entry_with_a_spoilt_memory_remembers_nothing(text: str | None) -> None:
+    live: Any = entry_of(through_envoy=True)
+    live["metadata"]["annotations"] = {entry.ANNOTATION_LEAD_BACK: text} if text else None
+    assert entry.led_back(resource(), live) is None
 
 
 def test_the_entry_leads_to_production_as_productions_own_service_does() -> None:
@@ -78,7 +110,7 @@ def test_the_entry_leads_to_production_as_productions_own_service_does() -> None
             }
         }
     }
-    assert entry(case, through_envoy=False)["spec"] == {
+    assert entry_of(case, through_envoy=False)["spec"] == {
         "type": "ClusterIP",
         "selector": {"app": "shop"},
         "ports": [
@@ -92,7 +124,7 @@ def test_the_entry_leads_to_production_as_productions_own_service_does() -> None
 
 
 def test_the_entry_leads_to_envoy_on_the_same_ports() -> None:
-    spec = entry(TWO_PORTS, through_envoy=True)["spec"]
+    spec = entry_of(TWO_PORTS, through_envoy=True)["spec"]
     assert spec["ports"] == [
         {"name": "web", "port": 80, "targetPort": "port-80", "protocol": "TCP"},
         {"name": "db", "port": 5432, "targetPort": "port-5432"},
@@ -155,6 +187,10 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "an entry that selects nothing": (
         {"service": {"spec": {"selector": None}}},
         "Service shop selects no pods",
+    ),
+    "an entry without a port": (
+        {"service": {"spec": {"clusterIP": "None", "ports": None}}},
+        "Service shop has no ports",
     ),
     "clients that must stay with their pod": (
         {"service": {"spec": {"sessionAffinity": "ClientIP"}}},
@@ -246,3 +282,8 @@ def test_envoy_is_restricted_and_its_control_is_for_the_operator_only() -> None:
             "podSelector": {"matchLabels": {"app.kubernetes.io/name": "shadow-operator"}},
         }
     ]
+
+
+def test_the_readme_leads_an_entry_back_by_what_is_kept_on_it() -> None:
+    escaped = entry.ANNOTATION_LEAD_BACK.replace(".", r"\.")
+    assert f"{{.metadata.annotations.{escaped}}}" in (ROOT / "README.md").read_text("utf-8")

@@ -89,7 +89,7 @@ def test_an_envoy_that_never_ends_holds_nothing_for_ever() -> None:
     for envoy in world.envoys.values():
         envoy.active = 1
     world.delete()
-    world.until(gone, seconds=900.0, limit=8)
+    world.until(gone, seconds=900.0, limit=9)
 
 
 def test_an_envoy_that_does_not_answer_holds_the_clones_for_a_while_only() -> None:

@@ -13,6 +13,7 @@ from shadow_operator.core.plan import plan
 from shadow_operator.core.situation import SILENT_SECONDS
 from shadow_operator.core.snapshot import ObjectRef
 from tests.support.world import (
+    COPIES_SERVICE,
     ENTRY,
     EVIDENCE,
     NAME,
@@ -72,6 +73,14 @@ def lose_production(world: World) -> None:
     world.production = None
 
 
+def change_service(**spec: Any) -> Action:
+    def change(world: World) -> None:
+        assert world.service is not None
+        world.service = {**world.service, "spec": {**world.service["spec"], **spec}}
+
+    return change
+
+
 ACTIONS: Final[dict[str, Action]] = {
     "settle": World.settle,
     "settle again": World.settle,
@@ -98,6 +107,9 @@ ACTIONS: Final[dict[str, Action]] = {
     "all is seen": see_again,
     "rollout": lambda world: world.roll_out("newer"),
     "production is gone": lose_production,
+    "blue and green": change_service(selector={"app": "green"}),
+    "the Service selects nothing": change_service(selector=None),
+    "the Service is made anew": change_service(clusterIP="10.96.0.8"),
     "the resource is deleted": World.delete,
 }
 
@@ -113,6 +125,11 @@ few = settings(
 def complete(world: World, role: Role) -> bool:
     live = world.deployment(role)
     return bool(live and live.get("status", {}).get("availableReplicas", 0) > 0)
+
+
+def leads_to_envoy(world: World) -> bool:
+    live = world.objects.get(ENTRY)
+    return live is not None and live["spec"]["selector"] == names.selector(NAME, Role.MIRROR)
 
 
 def check_one_look(world: World) -> None:
@@ -132,7 +149,12 @@ def check_one_look(world: World) -> None:
     if clones & {deletion.ref for deletion in decided.delete}:
         assert off or world.situation._left_for > SILENT_SECONDS
     if world.unknown or decided.finalizer:
-        assert (decided.apply, decided.delete, decided.evidence) == ((), (), None)
+        assert (decided.delete, decided.evidence) == ((), None)
+        # The way of production's clients, and an end of copies.
+        kept = {ENTRY, mirror.references(NAME)[-1], COPIES_SERVICE}
+        assert {ObjectRef.of(m) for m in decided.apply} <= kept
+    if leads_to_envoy(world):
+        assert deployment_ref(Role.MIRROR) not in {deletion.ref for deletion in decided.delete}
     touched = {ObjectRef.of(m) for m in decided.apply} | {d.ref for d in decided.delete}
     for ref in touched & world.objects.keys():
         assert world.objects[ref]["metadata"]["uid"] != THEIRS
@@ -167,6 +189,7 @@ def test_whatever_happened_it_comes_back_to_copies_or_goes(history: list[str]) -
         ACTIONS[name](world)
     world.edit(phase="Shadow", samplingPercent=100)
     world.roll_out("newest")
+    change_service(selector={"app": "hal9"})(world)
     deleted = world.deleted_at is not None
     world.until(lambda w: w.gone if deleted else mirroring(w))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shadow_operator.api.evidence import ComparatorConfig
 from shadow_operator.api.names import Role
 from shadow_operator.core import mirror, names
 from shadow_operator.core.actions import Plan
@@ -103,7 +104,9 @@ def test_every_state_comes_to_rest(spec: dict[str, object], annotations: dict[st
         world.reconcile(30.0)
         world.settle()
     world.reconcile(2.0)
-    assert writes(world.reconcile(2.0)) == (False,) * 6
+    decided = world.reconcile(2.0)
+    assert writes(decided) == (False,) * 6
+    assert decided.requeue_after == 30.0
 
 
 def test_recording_says_when_it_ends_and_writes_that_once() -> None:
@@ -192,6 +195,24 @@ def test_a_clone_that_was_changed_by_hand_gets_no_copies_until_it_is_itself_agai
     world.until(mirroring)
 
 
+@pytest.mark.parametrize("role", [Role.SHADOW, Role.MIRROR])
+def test_what_a_webhook_changes_in_every_write_is_named_and_tried_again_at_leisure(
+    role: Role,
+) -> None:
+    world = up()
+    for _ in range(6):
+        live = world.objects[deployment_ref(role)]
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "cache.example.com/image"
+        decided = world.reconcile()
+        world.settle()
+    assert decided.requeue_after == 30.0
+    assert not world.progress.mirroring
+    assert f"Deployment hal9-{role} (spec.template.spec.containers." in world.status["message"]
+    assert writes(decided)[1:] == (True, False, False, False, False)
+    world.until(mirroring)
+    assert world.progress.repaired == ()
+
+
 def test_a_changed_budget_of_envoy_takes_no_request_off_it() -> None:
     world = up()
     del world.objects[ObjectRef("policy/v1", "PodDisruptionBudget", "hal9-mirror")]
@@ -244,6 +265,44 @@ def test_without_an_envoy_copies_are_kept_out_by_closing_the_service(
     world.reconcile()
     assert closed(world) or "mirror" in change
     assert not world.progress.mirroring
+
+
+def told(world: World) -> ComparatorConfig:
+    config = world.objects[ObjectRef("v1", "ConfigMap", "hal9-comparator")]["data"]["config.json"]
+    return ComparatorConfig.model_validate_json(config)
+
+
+def test_without_an_envoy_comparators_take_the_percentage_and_it_rises() -> None:
+    world = World()
+    world.edit(samplingPercent=40, mirror={"provider": "External", "rampSeconds": 60})
+    world.until(lambda w: w.progress.mirroring)
+    pods = {name: pod for name, pod in world.pods.items() if pod.role == Role.COMPARATOR}
+    seen = [told(world).sample_percent]
+    while seen[-1] < 40:
+        world.reconcile(10.0)
+        seen.append(told(world).sample_percent)
+        assert world.status["mirror"]["effectivePercent"] == seen[-1]
+    assert seen == sorted(seen)
+    assert seen[0] <= 7 < seen[len(seen) // 2] < 40
+    assert {name: world.pods[name] for name in pods} == pods
+    assert told(world).connection_seconds is not None
+
+
+@pytest.mark.parametrize("change", [{"suspend": True}, {"samplingPercent": 0}])
+def test_without_an_envoy_comparators_take_nothing_while_nothing_is_wanted(
+    change: dict[str, object],
+) -> None:
+    world = World()
+    world.edit(mirror={"provider": "External"})
+    world.until(lambda w: w.progress.mirroring)
+    world.edit(**change)
+    world.reconcile()
+    assert told(world).sample_percent == 0
+
+
+def test_what_an_envoy_copies_is_all_compared() -> None:
+    world = up(samplingPercent=10)
+    assert (told(world).sample_percent, told(world).connection_seconds) == (100, None)
 
 
 def test_the_provider_changes_from_envoy_to_external_and_back() -> None:

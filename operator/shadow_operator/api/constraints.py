@@ -110,9 +110,9 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = MappingProxyType(
                 ".mirror.methods",
             ),
             Rule(
-                "oldSelf.phase != 'Shadow' || self.phase != 'Shadow'"
-                " || self.productionRef == oldSelf.productionRef",
-                "set phase: None before productionRef is changed, and phase: Shadow after it",
+                "oldSelf.phase == 'None' || self.productionRef == oldSelf.productionRef",
+                "set phase: None before productionRef is changed, in an update of its own: clients "
+                "of the entry are led back to the production that they came from",
                 ".productionRef",
             ),
         ),

@@ -27,17 +27,21 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Carried out in the order of the fields; status comes last and says what was observed."""
+    """Carried out in the order of the fields; status comes last and says what was observed.
+
+    Only copies begin, or become more, after the evidence is kept and the children are changed:
+    nothing is copied that nobody would know of after a restart.
+    """
 
     finalizer: bool | None = None
     """True: it must be there before anything else; False: all is down, take it off; None: as is."""
     percent: Mapping[str, int] = field(default_factory=dict)
     """Envoy pod name -> mirror percentage to tell it."""
+    evidence: Manifest | None = None
+    """The evidence ConfigMap, to be written under its `resourceVersion`; None: unchanged."""
     apply: tuple[Manifest, ...] = ()
     """Children that are missing or differ, in order."""
     delete: tuple[Deletion, ...] = ()
-    evidence: Manifest | None = None
-    """The evidence ConfigMap, to be written under its `resourceVersion`; None: unchanged."""
     status: Mapping[str, Any] | None = None
     """The whole status; None: unchanged."""
     events: tuple[Event, ...] = ()

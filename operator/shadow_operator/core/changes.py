@@ -1,11 +1,14 @@
 """Differences between the children that should be and those that are."""
 
+import contextlib
 from collections.abc import Iterable
+from typing import Final
 
-from shadow_operator.core import mirror
+from shadow_operator.core import children, entry, mirror
 from shadow_operator.core.actions import Deletion
 from shadow_operator.core.drift import differs
 from shadow_operator.core.errors import CannotMirror
+from shadow_operator.core.objects import applied
 from shadow_operator.core.ownership import stranger
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import Found, Manifest, Missing, ObjectRef, Unknown, found
@@ -28,6 +31,25 @@ def _must_apply(situation: Situation, wanted: Manifest) -> bool:
             return not immutable and not going and bool(differs(wanted, live))
 
 
+def repairs(situation: Situation, wanted: Iterable[Manifest]) -> tuple[str, ...]:
+    """Name what of these was changed since exactly this was applied: object and fields."""
+    children = situation.snapshot.children
+    return tuple(
+        f"{ref.kind} {ref.name} ({', '.join(differs(manifest, item.value))})"[:_TEXT_LENGTH]
+        for manifest in wanted
+        if isinstance(item := children.get(ref := ObjectRef.of(manifest)), Found)
+        and applied(item.value) == applied(manifest)
+    )
+
+
+_TEXT_LENGTH: Final = 200
+
+
+def overridden(situation: Situation, wanted: Iterable[Manifest]) -> tuple[str, ...]:
+    """Name what was repaired at the last look too: somebody changes it in every write."""
+    return tuple(text for text in repairs(situation, wanted) if text in situation.progress.repaired)
+
+
 def deletions(situation: Situation, refs: Iterable[ObjectRef]) -> tuple[Deletion, ...]:
     """Give what of these is there, is ours and is not on its way out already."""
     return tuple(
@@ -36,6 +58,15 @@ def deletions(situation: Situation, refs: Iterable[ObjectRef]) -> tuple[Deletion
         if isinstance(item := situation.snapshot.children.get(ref), Found)
         and not stranger(situation.resource, item.value)
         and "deletionTimestamp" not in item.value["metadata"]
+    )
+
+
+def ours(situation: Situation, refs: Iterable[ObjectRef]) -> bool:
+    """Whether one of these is there and belongs to the resource."""
+    return any(
+        isinstance(item := situation.snapshot.children.get(ref), Found)
+        and not stranger(situation.resource, item.value)
+        for ref in refs
     )
 
 
@@ -50,17 +81,32 @@ def leaving_envoys(situation: Situation) -> tuple[ObjectRef, ...]:
     return refs if situation.envoys_ended else tuple(r for r in refs if r.kind == "Deployment")
 
 
-def entry(situation: Situation, *, through_envoy: bool) -> tuple[Manifest, ...]:
-    """Give the stable entry where it must change; it exists in every phase of provider Envoy."""
-    service, live = found(situation.snapshot.service), found(situation.entry)
-    if service is None or not (situation.through_envoy or live):
+def leading(situation: Situation, *, through_envoy: bool) -> tuple[Manifest, ...]:
+    """Give the stable entry where it must change; it exists in every phase of provider Envoy.
+
+    Where production's Service can't be used it leads straight to production as last known.
+    """
+    live = found(situation.entry)
+    if not (situation.through_envoy or live) or (live and stranger(situation.resource, live)):
         return ()
-    if live and stranger(situation.resource, live):
+    wanted = _entry(situation, live, through_envoy=through_envoy)
+    return changes(situation, (wanted,) if wanted else ())
+
+
+def _entry(situation: Situation, live: Manifest | None, *, through_envoy: bool) -> Manifest | None:
+    resource = situation.resource
+    match situation.snapshot.service:
+        case Unknown():
+            return None
+        case Found(service):
+            with contextlib.suppress(CannotMirror):
+                return entry.manifest(resource, service, through_envoy=through_envoy)
+    return entry.led_back(resource, live) if live else None
+
+
+def closed(situation: Situation) -> tuple[Manifest, ...]:
+    """Keep copies of the user's own mirror out, while there is a Service to close."""
+    if situation.through_envoy or not situation.receives:
         return ()
-    try:
-        wanted = mirror.entry_service(situation.resource, service, through_envoy=through_envoy)
-    except CannotMirror:
-        if situation.wants_clones:
-            raise
-        return ()
-    return changes(situation, (wanted,))
+    service = children.comparator_service(situation.resource, receives=False)
+    return changes(situation, (service,))

@@ -1,10 +1,7 @@
-"""What provider `Envoy` puts into the cluster: the stable entry and the Envoys behind it.
-
-The entry Service `<name>-mirror` is what users point their ingress at. It has no owner and is
-never deleted: when nothing is mirrored it selects production's own pods.
-"""
+"""What provider `Envoy` puts into the cluster: the Envoys behind the stable entry (`entry`)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,15 +9,14 @@ import orjson
 
 from shadow_operator.api.names import GROUP, Role
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import envoy, names
+from shadow_operator.core import entry, envoy, names
 from shadow_operator.core.envoy_http import Config
 from shadow_operator.core.errors import CannotMirror
 from shadow_operator.core.objects import (
     CONTAINER_SECURITY,
     NO_INJECTION,
-    POD_SECURITY,
     fingerprint,
-    metadata,
+    own_pod,
     stamped,
 )
 from shadow_operator.core.policies import DNS
@@ -39,7 +35,7 @@ CONFIG_FOLDER: Final = "/etc/envoy"
 
 
 def references(name: str) -> tuple[ObjectRef, ...]:
-    """Give every object of the mirror that goes with its resource: all but the entry Service."""
+    """Give every object of the mirror that `down` takes away: all but the entry Service."""
     mirror = names.child(name, Role.MIRROR)
     return (
         ObjectRef("apps/v1", "Deployment", mirror),
@@ -49,62 +45,11 @@ def references(name: str) -> tuple[ObjectRef, ...]:
     )
 
 
-def entry(name: str) -> ObjectRef:
-    """Give the reference of the entry Service."""
-    return ObjectRef("v1", "Service", names.child(name, Role.MIRROR))
-
-
-def entry_service(
-    resource: ShadowDeployment, service: Manifest, *, through_envoy: bool
-) -> Manifest:
-    """Build the stable entry: production's ports, leading to production or to Envoy.
-
-    `service` is production's. `through_envoy` asks for Envoys that are all available with their
-    newest configuration. Both states go in one write, and a connection that is open goes on where
-    it is. Raise `CannotMirror` where the Service selects no pods.
-    """
-    _require_selector(service)
-    spec = service["spec"]
-    affinity = () if through_envoy else ("sessionAffinityConfig", "publishNotReadyAddresses")
-    kept = ("ipFamilies", "ipFamilyPolicy", "trafficDistribution", *affinity)
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {
-            "name": names.child(resource.name, Role.MIRROR),
-            "namespace": resource.namespace,
-            "labels": names.labels(resource.name, Role.MIRROR),
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": names.selector(resource.name, Role.MIRROR)
-            if through_envoy
-            else dict(spec["selector"]),
-            "ports": [_entry_port(port, through_envoy=through_envoy) for port in spec["ports"]],
-            "sessionAffinity": spec.get("sessionAffinity", "None"),
-            "internalTrafficPolicy": spec.get("internalTrafficPolicy", "Cluster"),
-            **{field: spec[field] for field in kept if field in spec},
-        },
-    }
-    return stamped(manifest)
-
-
-def _entry_port(port: Manifest, *, through_envoy: bool) -> dict[str, Any]:
-    target = _port_name(port["port"]) if through_envoy else port.get("targetPort", port["port"])
-    kept = ("name", "port", "protocol", "appProtocol")
-    return {**{field: port[field] for field in kept if field in port}, "targetPort": target}
-
-
-def _port_name(number: int) -> str:
-    """Name a container port, so that old and new pods may number their listeners differently."""
-    return f"port-{number}"
-
-
 def upstream(
     resource: ShadowDeployment, service: Manifest, deployment: Manifest, domain: str
 ) -> envoy.Upstream:
     """Give production's address; raise `CannotMirror` where Envoy can't stand in front of it."""
-    _require_selector(service)
+    entry.require_pods(service)
     _require_transparent(service)
     mirrored = _mirrored_port(service, resource.spec.production_ref.port_name)
     spec, name = service["spec"], service["metadata"]["name"]
@@ -122,15 +67,6 @@ def upstream(
             for index, port in enumerate(spec["ports"])
         ),
     )
-
-
-def _require_selector(service: Manifest) -> None:
-    spec = service["spec"]
-    if spec.get("type") == "ExternalName" or not spec.get("selector"):
-        raise CannotMirror(
-            f"Service {service['metadata']['name']} selects no pods, so no entry can stand for "
-            "it; name the Service that leads to production's pods in productionRef.serviceName."
-        )
 
 
 _OTHER_PROVIDER: Final = "use mirror.provider: External and copy requests where clients come in"
@@ -192,7 +128,7 @@ def _pod_port(port: Manifest, deployment: Manifest) -> int:
 def manifests(
     resource: ShadowDeployment, service: Manifest, deployment: Manifest, settings: Settings
 ) -> tuple[Manifest, ...]:
-    """Build everything of the mirror that goes with its resource; `references` names the same.
+    """Build everything of the mirror but its entry; `references` names the same.
 
     `service` and `deployment` are production's as the API server has them. Raise `CannotMirror`
     where Envoy can't stand in front of them.
@@ -218,15 +154,25 @@ def manifests(
         stamped(manifest)
         for manifest in (
             _config_map(resource, configs),
-            _deployment(resource, settings, production.ports, fingerprint(configs)),
+            _deployment(resource, settings, production, fingerprint(configs)),
             _disruption_budget(resource),
             _network_policy(resource, service, settings, production.ports),
         )
     )
 
 
-def _metadata(resource: ShadowDeployment) -> dict[str, Any]:
-    return metadata(resource, Role.MIRROR, names.child(resource.name, Role.MIRROR))
+def network_policy(
+    resource: ShadowDeployment, service: Manifest, deployment: Manifest, settings: Settings
+) -> Manifest:
+    """Build the policy of the Envoys alone; raise as `manifests` does."""
+    production = upstream(resource, service, deployment, settings.cluster_domain)
+    return stamped(_network_policy(resource, service, settings, production.ports))
+
+
+def in_front_of(envoys: Manifest, production: envoy.Upstream) -> bool:
+    """Whether this Deployment of Envoys was made for production as it is now."""
+    annotations = envoys["metadata"].get("annotations") or {}
+    return bool(annotations.get(_ANNOTATION_UPSTREAM) == fingerprint(asdict(production)))
 
 
 def _config_file(process: str) -> str:
@@ -237,7 +183,7 @@ def _config_map(resource: ShadowDeployment, configs: Mapping[str, Config]) -> Ma
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(resource),
+        "metadata": entry.metadata(resource),
         "data": {
             _config_file(process): orjson.dumps(config, option=orjson.OPT_INDENT_2).decode()
             for process, config in configs.items()
@@ -246,9 +192,9 @@ def _config_map(resource: ShadowDeployment, configs: Mapping[str, Config]) -> Ma
 
 
 def _deployment(
-    resource: ShadowDeployment, settings: Settings, ports: Iterable[envoy.Port], config: str
+    resource: ShadowDeployment, settings: Settings, production: envoy.Upstream, config: str
 ) -> Manifest:
-    selector = names.selector(resource.name, Role.MIRROR)
+    selector, meta = names.selector(resource.name, Role.MIRROR), entry.metadata(resource)
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
@@ -258,7 +204,13 @@ def _deployment(
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(resource),
+        "metadata": {
+            **meta,
+            "annotations": {
+                **meta["annotations"],
+                _ANNOTATION_UPSTREAM: fingerprint(asdict(production)),
+            },
+        },
         "spec": {
             "replicas": REPLICAS,
             "revisionHistoryLimit": 2,
@@ -273,13 +225,11 @@ def _deployment(
                     "annotations": {**NO_INJECTION, _ANNOTATION_CONFIG: config},
                 },
                 "spec": {
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "securityContext": dict(POD_SECURITY),
+                    **own_pod(settings),
                     "terminationGracePeriodSeconds": DRAIN_SECONDS,
                     "topologySpreadConstraints": [spread],
                     "containers": [
-                        _container(settings, process, () if index else ports)
+                        _container(settings, process, () if index else production.ports)
                         for index, process in enumerate(envoy.PROCESSES)
                     ],
                     "volumes": [
@@ -296,6 +246,8 @@ def _deployment(
 
 _ANNOTATION_CONFIG: Final = f"{GROUP}/config"
 """On Envoy's pods: hash of their configuration, so that a new one starts new pods."""
+_ANNOTATION_UPSTREAM: Final = f"{GROUP}/upstream"
+"""On Envoy's Deployment: hash of where production was when it was made."""
 
 
 def _container(
@@ -315,7 +267,10 @@ def _container(
             "--disable-hot-restart",
         ],
         "ports": [
-            *({"containerPort": port.listener, "name": _port_name(port.number)} for port in ports),
+            *(
+                {"containerPort": port.listener, "name": entry.port_name(port.number)}
+                for port in ports
+            ),
             control,
         ],
         # Ready for its first request once production can be reached from here: a network policy
@@ -368,7 +323,7 @@ def _disruption_budget(resource: ShadowDeployment) -> Manifest:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": _metadata(resource),
+        "metadata": entry.metadata(resource),
         "spec": {
             "maxUnavailable": 1,
             "selector": {"matchLabels": names.selector(resource.name, Role.MIRROR)},
@@ -392,7 +347,7 @@ def _network_policy(
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": _metadata(resource),
+        "metadata": entry.metadata(resource),
         "spec": {
             "podSelector": {"matchLabels": names.selector(resource.name, Role.MIRROR)},
             "policyTypes": ["Ingress", "Egress"],

@@ -5,13 +5,14 @@ give the next step towards what is asked for; evidence and status follow from it
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from shadow_operator.api.errors import InvalidSpec
-from shadow_operator.api.names import ANNOTATION_STOP, FINALIZER, Role
+from shadow_operator.api.names import FINALIZER
 from shadow_operator.api.reasons import Reason
 from shadow_operator.api.status import Status
-from shadow_operator.core import events, evidence, status
+from shadow_operator.core import changes, events, evidence, status
 from shadow_operator.core.acceptance import Refusal, refusal
 from shadow_operator.core.actions import Plan
 from shadow_operator.core.down import down
@@ -20,10 +21,11 @@ from shadow_operator.core.isolation import isolation
 from shadow_operator.core.ownership import earlier
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Found, Snapshot, Unknown, found
+from shadow_operator.core.snapshot import Found, Snapshot, Unknown
 from shadow_operator.core.steps import Steps
-from shadow_operator.core.unreadable import read_resource
+from shadow_operator.core.unreadable import names_production, read_resource, salvage
 from shadow_operator.core.up import up
+from shadow_operator.core.upkeep import upkeep
 from shadow_operator.core.view import View
 
 _SOON: Final = 2.0
@@ -55,7 +57,7 @@ def _decide(situation: Situation) -> Plan:
         try:
             return _with_evidence(situation, None, up(situation))
         except (CannotClone, CannotMirror) as error:
-            refused = Refusal(Reason.CLONE_REFUSED, str(error))
+            refused = Refusal(Reason.CLONE_REFUSED, (str(error),))
     held = Situation(situation.snapshot, situation.resource, situation.now, held=True)
     return _with_evidence(held, refused, _as_it_is(held, refused))
 
@@ -63,16 +65,20 @@ def _decide(situation: Situation) -> Plan:
 def _as_it_is(situation: Situation, refused: Refusal) -> Steps:
     """Leave what runs alone: a refused spec must not end a good run.
 
-    A stop must end it all the same, and so must the end of production, whose copies they are.
+    A stop must end it all the same, and so must the end of production, whose copies they are. The
+    entry follows production whatever is refused.
     """
-    state = isolation(situation)
-    if refused.reason is Reason.PRODUCTION_NOT_FOUND:
-        return Steps(waiting=refused.message, isolation=state)
-    if not situation.wants_copies:
-        return Steps(isolation=state)
+    state, kept = isolation(situation), upkeep(situation)
+    gone = refused.reason is Reason.PRODUCTION_NOT_FOUND
+    if gone or not situation.wants_copies:
+        apply, waiting = (*kept.apply, *changes.closed(situation)), refused.message if gone else ""
+        return Steps(apply=apply, waiting=waiting, isolation=state)
+    if situation.through_envoy and kept.straight:
+        return Steps(apply=kept.apply, waiting=refused.message, isolation=state)
     copying = situation.progress.mirroring and not situation.through_envoy
     external = situation.spec.sampling_percent if copying else 0
-    return Steps(percent=situation.effective_percent or external, isolation=state)
+    percent = situation.effective_percent or external
+    return Steps(percent=percent, apply=kept.apply, isolation=state)
 
 
 # Evidence and status
@@ -139,6 +145,7 @@ def _advanced(situation: Situation, refused: Refusal | None, steps: Steps) -> Pr
             "mirroring": mirroring,
             "off_reason": _off_reason(situation, refused, steps),
             "down_since": _since(progress.down_since, now, steps.leaving),
+            "repaired": changes.repairs(situation, steps.apply),
             "finished": known.finished,
         }
     )
@@ -164,9 +171,10 @@ def _off_reason(situation: Situation, refused: Refusal | None, steps: Steps) -> 
 
 def _requeue(situation: Situation, steps: Steps, told: Mapping[str, int]) -> float:
     interval = situation.snapshot.settings.interval_seconds
-    going = steps.leaving and not steps.done and not situation.copies_off
+    going = steps.leaving and not steps.done and not situation.envoys_off
     looks = [interval]
-    if steps.apply or steps.delete or told or going:
+    again = len(changes.overridden(situation, steps.apply))
+    if len(steps.apply) > again or steps.delete or told or going:
         looks.append(_SOON)
     if steps.next_look is not None:
         looks.append(max(_SOON, steps.next_look))
@@ -209,25 +217,33 @@ def _unclear(situation: Situation) -> Iterator[str]:
 
 
 def _hold_still(situation: Situation, why: str) -> Plan:
-    """Change nothing; only copies end where they are not wanted, or where nobody can count them."""
+    """Change nothing but the entry; copies end where they are not wanted or nobody counts them."""
     unwanted = not situation.wants_copies or bool(evidence.problem(situation))
     before, after = situation.resource.status.to_dict(), status.unread(situation, why).to_dict()
-    return Plan(
-        percent=_told(situation, Steps()) if unwanted else {},
+    return replace(
+        _safe(situation, unwanted=unwanted),
         status=after if after != before else None,
         requeue_after=_WAITING,
     )
 
 
 def _unreadable(snapshot: Snapshot, invalid: InvalidSpec, now: float) -> Plan:
-    """Refuse a spec that this version can't read; stopping by annotation works all the same."""
-    own = snapshot.body["metadata"].get("annotations") or {}
-    stopped = ANNOTATION_STOP in {*own, *(found(snapshot.namespace_annotations) or ())}
-    mirrors = [
-        pod.name
-        for pod in found(snapshot.pods) or ()
-        if pod.role == Role.MIRROR and pod.ip and stopped
-    ]
-    before = Status.parse(dict(snapshot.body.get("status") or {})).to_dict()
-    after = status.invalid(snapshot.body, invalid, now)
-    return Plan(percent=dict.fromkeys(mirrors, 0), status=after if after != before else None)
+    """Refuse a spec that this version can't read; a stop works all the same."""
+    resource = salvage(snapshot.body)
+    if not names_production(resource):
+        snapshot = replace(snapshot, service=Unknown("spec.productionRef can't be read"))
+    situation = Situation(snapshot, resource, now, held=True)
+    before, after = situation.resource.status.to_dict(), status.invalid(snapshot.body, invalid, now)
+    return replace(
+        _safe(situation, unwanted=not situation.wants_copies),
+        status=after if after != before else None,
+    )
+
+
+def _safe(situation: Situation, *, unwanted: bool) -> Plan:
+    """Do what production's safety asks for and nothing else."""
+    kept = upkeep(situation)
+    return Plan(
+        percent=_told(situation, Steps()) if unwanted or kept.straight else {},
+        apply=(*kept.apply, *(changes.closed(situation) if unwanted else ())),
+    )

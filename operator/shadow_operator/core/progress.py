@@ -39,6 +39,8 @@ class Progress(BaseModel):
     """Why copying last stopped."""
     down_since: float | None = None
     """Since when Envoy is on its way out."""
+    repaired: tuple[str, ...] = ()
+    """Which fields of which objects the last look found changed (`changes.repairs`)."""
     finished: bool = False
     """The verdict of this epoch is final."""
     clone_restarts: int = 0

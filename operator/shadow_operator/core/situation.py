@@ -11,7 +11,7 @@ from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import Spec
 from shadow_operator.core import names
 from shadow_operator.core.availability import Availability, availability
-from shadow_operator.core.epochs import image_of, next_epoch, wanted_epoch
+from shadow_operator.core.epochs import image_of, images_of, next_epoch, wanted_epoch
 from shadow_operator.core.ownership import stranger
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.snapshot import (
@@ -27,8 +27,6 @@ from shadow_operator.core.snapshot import (
     found,
 )
 
-DRAIN_SECONDS: Final = 3600.0
-"""How long the last requests through Envoy are waited for on the way down."""
 SILENT_SECONDS: Final = 120.0
 """How long an Envoy that does not answer is waited for on the way down; it may be frozen, and what
 it copies later finds no comparator."""
@@ -92,9 +90,12 @@ class Situation:
 
     @property
     def _image_moved(self) -> bool:
-        known = (self.progress.shadow_image, self.progress.production_image)
-        seen = (self.shadow_image, self.production_image)
-        return any(old and new and old != new for old, new in zip(known, seen, strict=True))
+        """Whether one ready clone runs another image than all did when they were copied to."""
+        known = {
+            Role.SHADOW: self.progress.shadow_image,
+            Role.REFERENCE: self.progress.production_image,
+        }
+        return any(image and images_of(self.pods, role) - {image} for role, image in known.items())
 
     @property
     def finished(self) -> bool:
@@ -250,13 +251,16 @@ class Situation:
 
     @property
     def envoys_ended(self) -> bool:
-        """Whether no pod of Envoy is left, or the last ones had their time."""
-        running = any(pod.ip for pod in self.of_role(Role.MIRROR))
-        return not running or self._left_for > DRAIN_SECONDS
+        """Whether Envoy's Deployment is gone, and each of its pods too or past its time to end."""
+        live = self.deployment(Role.MIRROR)
+        there = isinstance(live, Found) and not stranger(self.resource, live.value)
+        return not there and all(
+            pod.ends_by is not None and self.now > pod.ends_by for pod in self.of_role(Role.MIRROR)
+        )
 
     @property
     def _left_for(self) -> float:
-        """Seconds since Envoy was told to go."""
+        """Seconds since Envoy was told to go; how long one that is silent has been waited for."""
         deleted = self.resource.metadata.deletion_timestamp
         since = self.progress.down_since
         if deleted is not None and (since is None or deleted.timestamp() < since):

@@ -67,8 +67,11 @@ class Pod:
     role: str
     """`production`, or the value of the label `hal9.ai/role`."""
     ip: str = ""
+    """Empty before it has one, and when the pod is gone: failed, ended, or on a lost node."""
     ready: bool = False
     terminating: bool = False
+    ends_by: float | None = None
+    """When it is killed if it has not ended, in seconds since the epoch; None: it is to go on."""
     image_id: str = ""
     """Digest of the container that serves; empty until it runs."""
     container_id: str = ""
@@ -125,6 +128,8 @@ class Settings:
     interval_seconds: float = 30.0
     cluster_domain: str = "cluster.local"
     image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    """Secrets of the resource's namespace by which our own pods pull their images."""
     clone_priority_class: str = ""
     """PriorityClass of shadow and reference; the chart brings one below zero that never preempts.
     Empty: the cluster's default, since a pod can't be told not to preempt without a class."""

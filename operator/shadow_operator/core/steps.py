@@ -20,7 +20,7 @@ class Steps:
     waiting: str = ""
     """What it waits for, as a sentence; empty when all is as it should be."""
     recording: bool = False
-    """Production is recorded before the first copy."""
+    """The baseline: production's requests pass through Envoy for a while before the first copy."""
     next_look: float | None = None
     """Seconds until something is due by the clock alone."""
     leaving: bool = False

@@ -1,36 +1,60 @@
-"""The resource as an object, also where its spec can't be read and it has to go all the same."""
+"""The resource as far as it can be read, where its spec can't be read as a whole.
 
+The API server may hold what it would refuse today (another version of the schema). Such a resource
+can still be stopped and deleted, and its entry still follows production.
+"""
+
+from collections.abc import Mapping
 from typing import Any, Final
-
-from pydantic import ValidationError
 
 from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.api.spec import ProductionRef
 from shadow_operator.core.snapshot import Manifest
 
-_NOBODY: Final = {"deploymentName": "unknown", "serviceName": "unknown"}
+_UNKNOWN: Final = "unknown"
+_LEAST: Final[Mapping[str, Any]] = {
+    "phase": "Shadow",
+    "productionRef": {"deploymentName": _UNKNOWN, "serviceName": _UNKNOWN},
+    "shadow": {"image": _UNKNOWN},
+}
+"""What stands for required fields that can't be read, and ends nothing."""
 
 
 def read_resource(body: Manifest) -> ShadowDeployment:
     """Read it; raise `InvalidSpec`, but never for a resource that is being deleted.
 
-    The API server may hold what it would refuse today (another version of the schema), and the
-    finalizer must come off such a resource too.
+    The finalizer must come off one that can't be read, too.
     """
     try:
         return ShadowDeployment.parse(body)
     except InvalidSpec:
         if "deletionTimestamp" not in body["metadata"]:
             raise
-    spec = {"phase": "None", "productionRef": _production(body), "shadow": {"image": "unknown"}}
+    return salvage(body)
+
+
+def salvage(body: Manifest) -> ShadowDeployment:
+    """Read every field of the spec, and every member of such a field, that can be read alone."""
+    spec, stored = dict(_LEAST), body.get("spec")
+    for field, value in (stored if isinstance(stored, Mapping) else {}).items():
+        if _reads(body, {**spec, field: value}):
+            spec[field] = value
+        elif isinstance(value, Mapping):
+            for member, one in value.items():
+                part = {**spec.get(field, {}), member: one}
+                spec = {**spec, field: part} if _reads(body, {**spec, field: part}) else spec
     return ShadowDeployment.parse({**body, "spec": spec})
 
 
-def _production(body: Manifest) -> Any:
-    stored = (body.get("spec") or {}).get("productionRef")
+def names_production(resource: ShadowDeployment) -> bool:
+    """Whether a salvaged resource says which Deployment and Service serve production."""
+    production = resource.spec.production_ref
+    return _UNKNOWN not in {production.deployment_name, production.service_name}
+
+
+def _reads(body: Manifest, spec: Mapping[str, Any]) -> bool:
     try:
-        ProductionRef.model_validate(stored)
-    except ValidationError:
-        return _NOBODY
-    return stored
+        ShadowDeployment.parse({**body, "spec": spec})
+    except InvalidSpec:
+        return False
+    return True

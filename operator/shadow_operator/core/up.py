@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from shadow_operator.api.evidence import ComparatorConfig
-from shadow_operator.api.names import Role
-from shadow_operator.core import children, evidence, mirror, names, objects
+from shadow_operator.api.names import LABEL_SHADOW, Role
+from shadow_operator.core import changes, children, evidence, mirror, names, objects
 from shadow_operator.core.actions import Deletion
-from shadow_operator.core.changes import changes, deletions, entry, leaving_envoys
+from shadow_operator.core.epochs import images_of
 from shadow_operator.core.isolation import IsolationState, isolation
 from shadow_operator.core.reference import is_rolled_out, running_image
 from shadow_operator.core.serving import serving
@@ -31,16 +31,19 @@ def up(situation: Situation) -> Steps:
         *(_probe(situation) if state.wants_probe else ()),
         *((*wanted.clones, *wanted.comparator) if allowed else ()),
     )
-    envoys = _envoys(situation) if allowed else ()
-    ours, theirs = changes(situation, built), changes(situation, envoys)
+    # Envoys that clients come through have to fit production whatever is known of the clones.
+    envoys = _envoys(situation) if allowed or _in_use(situation) else ()
+    ours, theirs = changes.changes(situation, built), changes.changes(situation, envoys)
     rolls = any(map(_is_workload, theirs))
     must_leave = rolls and _in_use(situation)
     settled = allowed and not any(map(_is_workload, (*ours, *theirs)))
-    copies = _copies(situation, settled=settled)
+    overridden = changes.overridden(situation, filter(_is_workload, (*ours, *theirs)))
+    copies = _copies(situation, settled=settled, overridden=overridden)
+    attach = _may_attach(situation, anew=allowed)
     return Steps(
         percent=copies.percent,
         apply=(
-            *entry(situation, through_envoy=_may_attach(situation) and not rolls),
+            *changes.leading(situation, through_envoy=attach and not rolls),
             *_receiving(situation, ours, allowed=allowed, copies=copies.percent > 0),
             *(() if must_leave else theirs),
         ),
@@ -48,7 +51,7 @@ def up(situation: Situation) -> Steps:
         waiting=copies.waiting if allowed else state.message,
         recording=copies.recording,
         next_look=copies.next_look,
-        leaving=must_leave or not situation.through_envoy,
+        leaving=must_leave or (not situation.through_envoy and _envoys_are_left(situation)),
         isolation=state,
         notes=wanted.notes,
     )
@@ -91,7 +94,15 @@ def _comparator_config(situation: Situation) -> ComparatorConfig:
         epoch=situation.epoch,
         nonce=objects.fingerprint(situation.resource.metadata.uid),
         hints=evidence.hints(situation),
+        sample_percent=_sampled(situation),
     )
+
+
+def _sampled(situation: Situation) -> int:
+    """Give the share that comparators take themselves: a mirror that is not ours sends it all."""
+    if situation.through_envoy:
+        return 100
+    return _ramped(situation).percent if situation.wants_copies else 0
 
 
 def _probe(situation: Situation) -> tuple[Manifest, ...]:
@@ -114,7 +125,7 @@ def _receiving(
         return ours
     service = children.comparator_service(situation.resource, receives=copies)
     others = (m for m in ours if ObjectRef.of(m) != ObjectRef.of(service))
-    return (*others, *changes(situation, (service,)))
+    return (*others, *changes.changes(situation, (service,)))
 
 
 def _prune(
@@ -126,12 +137,12 @@ def _prune(
     refs = set(names.references(situation.name)) if situation.copies_off else set[ObjectRef]()
     refs.discard(probe)
     if not situation.through_envoy and situation.envoys_off and not _in_use(situation):
-        refs |= set(leaving_envoys(situation))
+        refs |= set(changes.leaving_envoys(situation))
     # The probe's report is remembered first, then its pod goes; one without a report goes at once.
     remembered = not state.wants_probe and situation.progress.isolation_tested is not None
     if remembered or state.open or _is_spent(situation, probe):
-        return deletions(situation, (*sorted(refs - kept), probe))
-    return deletions(situation, sorted(refs - kept))
+        return changes.deletions(situation, (*sorted(refs - kept), probe))
+    return changes.deletions(situation, sorted(refs - kept))
 
 
 def _is_spent(situation: Situation, probe: ObjectRef) -> bool:
@@ -153,12 +164,16 @@ def _in_use(situation: Situation) -> bool:
     return exists and situation.entry_leads_to_envoy
 
 
-def _may_attach(situation: Situation) -> bool:
+def _envoys_are_left(situation: Situation) -> bool:
+    return changes.ours(situation, mirror.references(situation.name))
+
+
+def _may_attach(situation: Situation, *, anew: bool) -> bool:
     """Whether the entry may lead to Envoy: all of it is up, or it leads there already."""
     envoy = situation.workloads.get(Role.MIRROR)
     if envoy is None or not situation.wants_copies:
         return False
-    return envoy.complete or (situation.entry_leads_to_envoy and envoy.usable)
+    return (anew and envoy.complete) or (situation.entry_leads_to_envoy and envoy.usable)
 
 
 # Copies
@@ -174,14 +189,14 @@ class _Copies:
     next_look: float | None = None
 
 
-def _copies(situation: Situation, *, settled: bool) -> _Copies:
+def _copies(situation: Situation, *, settled: bool, overridden: tuple[str, ...]) -> _Copies:
     if not situation.wants_copies:
         return _Copies()
     waiting = _lacking(situation)
     if not waiting and not settled:
-        waiting = "The workloads are being brought up to date."
+        waiting = _unsettled(overridden)
     if not waiting and not situation.going_on:
-        waiting = _unsettled_production(situation)
+        waiting = _unsettled_production(situation) or _mixed_images(situation)
     if waiting:
         return _Copies(waiting=waiting)
     if not situation.going_on and not situation.recorded:
@@ -198,6 +213,15 @@ def _lacking(situation: Situation) -> str:
     return f"Waiting for the workloads: {'; '.join(clauses)}." if clauses else ""
 
 
+def _unsettled(overridden: tuple[str, ...]) -> str:
+    if not overridden:
+        return "The workloads are being brought up to date."
+    return (
+        "Somebody, such as a mutating webhook, changes what the operator applies each time: "
+        f"{'; '.join(overridden)}. Exempt objects with the label {LABEL_SHADOW} from that."
+    )
+
+
 def _unsettled_production(situation: Situation) -> str:
     """Say that production changes: a reference is as old as production only after a rollout."""
     production, _ = situation.production
@@ -209,12 +233,30 @@ def _unsettled_production(situation: Situation) -> str:
     )
 
 
+def _mixed_images(situation: Situation) -> str:
+    """Say whose pods run different images: evidence belongs to one of them."""
+    for role in (Role.SHADOW, Role.REFERENCE):
+        images = images_of(situation.pods, role)
+        if len(images) > 1:
+            name = names.child(situation.name, role)
+            return (
+                f"The pods of {name} run {len(images)} different images under one tag; copying "
+                f"begins when all run the same: name the image by its digest, or make the pods "
+                f"anew (kubectl rollout restart deployment {name} -n "
+                f"{situation.resource.namespace})."
+            )
+    return ""
+
+
 def _recording(situation: Situation) -> _Copies:
     asked, since = situation.spec.guard.baseline_seconds, situation.recording_since
     until = (situation.now if since is None else since) + asked
     clock = datetime.datetime.fromtimestamp(until, datetime.UTC).strftime("%H:%M:%S UTC")
     return _Copies(
-        waiting=f"Production is recorded for {asked} s before the first copy, until {clock}.",
+        waiting=(
+            f"Production's requests pass through Envoy for {asked} s before the first copy, until "
+            f"{clock}."
+        ),
         recording=True,
         next_look=until - situation.now,
     )
