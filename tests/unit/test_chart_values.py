@@ -31,6 +31,7 @@ def test_every_value_has_a_default_that_says_so() -> None:
         {"settings": {"intervalSeconds": 0}},
         {"image": {"repository": "x", "pullPolicy": "Sometimes"}},
         {"watchNamespaces": ["Shop"]},
+        {"settings": {"imagePullSecrets": [{"name": "registry"}]}},
     ],
 )
 def test_a_mistyped_value_is_refused(change: Mapping[str, Any]) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from shadow_operator.api.evidence import ComparatorConfig, PathMatch, PathRule
 from shadow_operator.api.names import Role
-from shadow_operator.core import names
+from shadow_operator.core import mirror, names
 from shadow_operator.core.children import probe_target
 from shadow_operator.core.objects import applied, fingerprint
 from shadow_operator.core.selectors import matches, matches_labels
 from shadow_operator.core.snapshot import Manifest, ObjectRef
-from tests.support.clones import SETTINGS, Case, production, resource
+from tests.support.clones import SETTINGS, Case, production, resource, settings
 from tests.support.manifests import built, children_of, probe_of
 
 LONGEST = "a" + "-b" * 19 + "c"
@@ -203,6 +203,28 @@ def test_our_own_pods_have_no_rights(name: str) -> None:
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
+    }
+
+
+PRIVATE: Case = {"settings": {"image_pull_secrets": ("registry",)}}
+
+
+def pull_secrets(manifest: Manifest) -> Any:
+    spec = manifest["spec"]
+    return spec.get("template", manifest)["spec"].get("imagePullSecrets")
+
+
+@pytest.mark.parametrize(("case", "secrets"), [({}, None), (PRIVATE, [{"name": "registry"}])])
+def test_our_own_pods_pull_by_the_secrets_of_the_installation_and_clones_do_not(
+    case: Case, secrets: object
+) -> None:
+    deployment, service = production(case)
+    envoy = mirror.manifests(resource(), service, deployment, settings(case))
+    pods = [m for m in (*children_of(case), *envoy) if m["kind"] in ("Deployment", "Pod")]
+    seen = {m["metadata"]["name"]: pull_secrets(m) for m in pods}
+    assert seen == {
+        **dict.fromkeys(("next-shadow", "next-reference")),
+        **dict.fromkeys((*OURS, "next-mirror"), secrets),
     }
 
 

@@ -1,5 +1,6 @@
 """A plan is carried out in its order; what was refused is said, and found undone next time."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,8 @@ from shadow_operator.controller.operator import asked_for
 from shadow_operator.core.actions import Deletion, Event, Plan
 from shadow_operator.core.snapshot import Found, ObjectRef, Pod, Snapshot
 from tests.support.api import FakeApi
-from tests.support.world import NAME, World
+from tests.support.readings import mirror
+from tests.support.world import NAME, START, World
 
 POD = Pod("hal9-mirror-a", "u", "mirror", ip="10.0.0.1")
 
@@ -40,18 +42,26 @@ PLAN = Plan(
 )
 
 
-async def carry_out(plan: Plan, fake: FakeApi) -> list[str]:
+async def carry_out(
+    plan: Plan, fake: FakeApi, *, envoy_answers: int = 200, percent: int = 100
+) -> list[str]:
     """Give the calls, without the common part of their paths."""
 
     def envoy(request: httpx.Request) -> httpx.Response:
         fake.calls.append(f"{request.method} {request.url.path}")
-        return httpx.Response(200)
+        return httpx.Response(envoy_answers)
 
-    snapshot = Snapshot(World().body, Found({}), World().snapshot().settings, pods=Found((POD,)))
+    snapshot = Snapshot(
+        World().body,
+        Found({}),
+        World().snapshot().settings,
+        pods=Found((POD,)),
+        mirrors={POD.name: Found(mirror(100, percent=percent))},
+    )
     pods = httpx.AsyncClient(transport=httpx.MockTransport(envoy))
     try:
         async with fake.client() as api, pods:
-            await execute(api, pods, snapshot, plan)
+            await execute(api, pods, snapshot, plan, START)
     finally:
         fake.calls = [call.replace(f"/namespaces/{NAME}", "") for call in fake.calls]
     return fake.calls
@@ -65,45 +75,138 @@ async def test_the_mirror_comes_first_and_status_after_everything_that_it_tells_
     calls = await carry_out(PLAN, cluster())
     assert [call for index, call in enumerate(calls) if call != calls[index - 1]] == [
         "POST /runtime_modify",
+        "POST /api/v1/configmaps",
         "PATCH /api/v1/services/new",
         "DELETE /api/v1/services/old",
-        "POST /api/v1/configmaps",
         "PATCH /apis/hal9.ai/v1alpha1/shadowdeployments/hal9/status",
         "POST /apis/events.k8s.io/v1/events",
     ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "percent", "column"), [(200, 0, "0%/100%"), (503, None, "?/100%")]
+)
+async def test_a_percentage_counts_as_in_force_only_where_envoy_took_it(
+    answers: int, percent: int | None, column: str
+) -> None:
+    fake = cluster()
+    said = {
+        "mirror": {"provider": "Envoy", "requestedPercent": 100, "effectivePercent": 0},
+        "summary": {"mirror": "0%/100%", "soak": "6h/24h"},
+    }
+    await carry_out(Plan(percent={POD.name: 0}, status=said), fake, envoy_answers=answers)
+    status = next(o for o in fake.objects.values() if o["kind"] == "ShadowDeployment")["status"]
+    assert status["mirror"].get("effectivePercent") == percent
+    assert status["summary"] == {"mirror": column, "soak": "6h/24h"}
 
 
 async def test_an_empty_plan_calls_nobody() -> None:
     assert await carry_out(Plan(), cluster()) == []
 
 
-async def test_a_refused_child_is_said_in_status_and_stops_no_deletion() -> None:
-    fake = cluster()
-    fake.refuse = lambda method, path: 403 if (method, path[-3:]) == ("PATCH", "new") else 0
-    with pytest.raises(ApiError):
-        await carry_out(PLAN, fake)
+def status_of(fake: FakeApi) -> dict[str, Any]:
     resource = next(o for o in fake.objects.values() if o["kind"] == "ShadowDeployment")
-    assert resource["status"]["message"] == "The API server refused a change: new is refused"
+    status: dict[str, Any] = resource.get("status", {})
+    return status
+
+
+def refusing(code: int, *names: str) -> FakeApi:
+    """Give a cluster that refuses writes whose path ends so."""
+    fake = cluster()
+    fake.refuse = lambda method, path: code if method != "GET" and path.endswith(names) else 0
+    return fake
+
+
+async def test_a_refused_child_is_said_in_status_and_stops_nothing_else() -> None:
+    fake = refusing(403, "new")
+    plan = replace(PLAN, apply=(*PLAN.apply, service("next")))
+    with pytest.raises(ApiError, match="Service new could not be changed"):
+        await carry_out(plan, fake)
+    assert status_of(fake)["message"].startswith("Service new could not be changed; ")
+    assert "PATCH /api/v1/services/next" in fake.calls
     assert "DELETE /api/v1/services/old" in fake.calls
     events = [o["reason"] for o in fake.objects.values() if o["kind"] == "Event"]
     assert events == ["SoakCompleted"]
 
 
-async def test_after_a_refused_policy_no_clone_is_made() -> None:
-    fake = cluster()
-    fake.refuse = lambda _, path: 403 if path.endswith("first") else 0
+def child(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    version = {"NetworkPolicy": "networking.k8s.io/v1", "Deployment": "apps/v1"}.get(kind, "v1")
+    metadata = {"name": name, "namespace": NAME}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+CHILDREN = (
+    child("Service", "entry"),
+    child("NetworkPolicy", "policy"),
+    child("Pod", "probe"),
+    child("Deployment", "shadow"),
+    child("Service", "open", selector={"hal9.ai/role": "comparator"}),
+)
+"""In the order of a plan; the last lets copies in."""
+
+
+@pytest.mark.parametrize(
+    ("refused", "made"),
+    [
+        pytest.param("policy", ["entry"], id="nothing runs without its policy"),
+        pytest.param("probe", ["entry", "policy", "shadow", "open"], id="the rest goes on"),
+        pytest.param(
+            "configmaps", ["entry", "policy", "probe", "shadow"], id="no copies uncounted"
+        ),
+    ],
+)
+async def test_a_refusal_holds_up_only_what_must_not_be_without(
+    refused: str, made: list[str]
+) -> None:
+    fake = refusing(422, refused)
     with pytest.raises(ApiError):
-        await carry_out(Plan(apply=(service("first"), service("second"))), fake)
-    assert not any(call.endswith("second") for call in fake.calls)
+        await carry_out(replace(PLAN, apply=CHILDREN), fake)
+    names = {manifest["metadata"]["name"] for manifest in CHILDREN}
+    assert [
+        o["metadata"]["name"] for o in fake.objects.values() if o["metadata"]["name"] in names
+    ] == made
 
 
-@pytest.mark.parametrize("status", [409, 403])
-async def test_status_tells_of_no_evidence_that_was_not_kept(status: int) -> None:
-    fake = cluster()
-    fake.refuse = lambda _, path: status if path.endswith("configmaps") else 0
+@pytest.mark.parametrize(
+    ("percent", "refused", "told"),
+    [
+        pytest.param(100, "", True, id="copies begin"),
+        pytest.param(100, "configmaps", False, id="not while the evidence can't be kept"),
+        pytest.param(100, "policy", False, id="not while the clones are open"),
+        pytest.param(100, "probe", True, id="another child is no reason"),
+        pytest.param(10, "configmaps", True, id="less is told in any case"),
+    ],
+)
+async def test_copies_become_more_only_when_it_is_safe_and_kept(
+    percent: int, refused: str, told: bool
+) -> None:
+    fake = refusing(403, refused) if refused else cluster()
+    plan = replace(PLAN, percent={POD.name: percent}, apply=CHILDREN, delete=())
+    with suppress(ApiError):
+        await carry_out(plan, fake, percent=50)
+    assert ("POST /runtime_modify" in fake.calls) is told
+    if told and percent > 50:
+        order = [fake.calls.index(c) for c in ("POST /api/v1/configmaps", "POST /runtime_modify")]
+        assert order == sorted(order)
+
+
+async def test_status_tells_of_no_evidence_that_was_not_kept() -> None:
+    fake = refusing(403, "configmaps", "new")
     with pytest.raises(ApiError):
         await carry_out(PLAN, fake)
-    assert not any("status" in call or "events" in call for call in fake.calls)
+    status = status_of(fake)
+    assert status["phase"] == "Pending"
+    assert "hal9-evidence could not be changed" in status["message"]
+    assert "Service new could not be changed" in status["message"]
+    assert not any(call.endswith("events") for call in fake.calls)
+
+
+async def test_where_somebody_else_wrote_the_evidence_nothing_of_the_plan_is_done() -> None:
+    fake = refusing(409, "configmaps")
+    with pytest.raises(ApiError) as caught:
+        await carry_out(PLAN, fake)
+    assert caught.value.conflict
+    assert set(fake.calls) == {"POST /runtime_modify", "POST /api/v1/configmaps"}
 
 
 async def test_an_event_that_is_lost_decides_nothing() -> None:

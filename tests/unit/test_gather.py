@@ -1,6 +1,7 @@
 """Everything is read once; what could not be read is Unknown, never Missing."""
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -9,12 +10,14 @@ import pytest
 from shadow_operator.adapters.kubernetes import ApiError
 from shadow_operator.api.names import Role
 from shadow_operator.controller.gather import Sources, gather, label_selector, probe_report
+from shadow_operator.core import names
 from shadow_operator.core.plan import plan
 from shadow_operator.core.snapshot import Found, Missing, ObjectRef, Snapshot, Unknown
 from tests.support.api import FakeApi
 from tests.support.clones import SETTINGS
-from tests.support.world import NAME, PROBE, World, deployment_ref, stranger, up
+from tests.support.world import ENTRY, NAME, PROBE, World, deployment_ref, stranger, up
 
+NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}}
 
 
@@ -27,7 +30,7 @@ def cluster(world: World) -> FakeApi:
 async def read(fake: FakeApi) -> Snapshot | None:
     pods = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503)))
     async with fake.client() as api, pods:
-        return await gather(Sources(api, pods, SETTINGS), (NAME, NAME))
+        return await gather(Sources(api, pods, SETTINGS), (NAME, NAME), NOW)
 
 
 async def test_a_resource_that_is_gone_is_none() -> None:
@@ -41,13 +44,44 @@ async def test_a_resource_that_can_not_be_read_raises() -> None:
         await read(fake)
 
 
-async def test_at_rest_a_look_costs_a_dozen_reads_and_no_write() -> None:
-    fake = cluster(up())
+def idle() -> World:
+    world = up()
+    world.edit(phase="None")
+    return world.until(lambda w: w.status["phase"] == "Idle")
+
+
+def torn_down() -> World:
+    world = up(soakSeconds=1, maxDurationSeconds=60, afterVerdict="TearDown")
+    return world.until(lambda w: deployment_ref(Role.MIRROR) not in w.objects, seconds=30.0)
+
+
+def external() -> World:
+    world = World()
+    world.edit(mirror={"provider": "External"})
+    return world.until(lambda w: w.progress.mirroring)
+
+
+AT_REST: dict[str, Callable[[], World]] = {
+    "mirroring": up,
+    "mirroring by somebody else": external,
+    "nothing is asked for": idle,
+    "all is judged and gone": torn_down,
+}
+
+
+@pytest.mark.parametrize("build", AT_REST.values(), ids=AT_REST)
+async def test_at_rest_a_look_costs_a_dozen_reads_and_no_write(
+    build: Callable[[], World],
+) -> None:
+    world = build()
+    fake = cluster(world)
     snapshot = await read(fake)
     assert snapshot is not None
     assert all(call.startswith("GET") for call in fake.calls)
     assert len(fake.calls) <= 13
-    assert isinstance(snapshot.children[deployment_ref(Role.SHADOW)], Found)
+    assert {ref for ref, item in snapshot.children.items() if isinstance(item, Found)} == {
+        ref for ref in snapshot.children if ref in world.objects
+    }
     assert isinstance(snapshot.ledger, Found)
 
 
@@ -71,6 +105,50 @@ async def test_a_stranger_without_our_label_is_seen() -> None:
     assert snapshot.children[PROBE] == Missing()
 
 
+def deleting() -> World:
+    world = up()
+    world.delete()
+    return world
+
+
+@pytest.mark.parametrize("build", [up, deleting])
+async def test_a_child_that_lost_its_label_is_seen(build: Callable[[], World]) -> None:
+    world, ref = build(), deployment_ref(Role.MIRROR)
+    del world.objects[ref]["metadata"]["labels"]
+    snapshot = await read(cluster(world))
+    assert snapshot is not None
+    assert isinstance(snapshot.children[ref], Found)
+
+
+async def test_the_entry_of_a_stranger_is_seen_in_every_phase() -> None:
+    world = World()
+    world.edit(phase="None")
+    world.objects[ENTRY] = stranger(ENTRY)
+    snapshot = await read(cluster(world))
+    assert snapshot is not None
+    assert isinstance(snapshot.children[ENTRY], Found)
+
+
+@pytest.mark.parametrize(("phase", "asked"), [("Running", True), ("Failed", False)])
+async def test_an_envoy_that_is_gone_is_not_called(phase: str, asked: bool) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "hal9-mirror-a",
+            "namespace": NAME,
+            "labels": names.labels(NAME, Role.MIRROR),
+        },
+        "spec": {"containers": [{"name": "envoy"}]},
+        "status": {"phase": phase, "podIP": "10.0.0.1"},
+    }
+    fake = cluster(up())
+    fake.put(pod)
+    snapshot = await read(fake)
+    assert snapshot is not None
+    assert bool(snapshot.mirrors) is asked
+
+
 async def test_what_selects_pods_is_read_only_before_the_clones_are_made() -> None:
     before, after = cluster(World()), cluster(up())
     await read(before)
@@ -80,7 +158,7 @@ async def test_what_selects_pods_is_read_only_before_the_clones_are_made() -> No
 
 
 @pytest.mark.parametrize("deleting", [False, True])
-async def test_a_spec_that_nobody_can_read_is_read_in_full_only_to_be_deleted(
+async def test_a_spec_that_nobody_can_read_keeps_nothing_from_being_read(
     deleting: bool,
 ) -> None:
     world = up()
@@ -89,7 +167,7 @@ async def test_a_spec_that_nobody_can_read_is_read_in_full_only_to_be_deleted(
         world.delete()
     snapshot = await read(cluster(world))
     assert snapshot is not None
-    assert bool(snapshot.children) is deleting
+    assert isinstance(snapshot.children[ENTRY], Found)
 
 
 def expression(operator: str, *values: str) -> dict[str, Any]:

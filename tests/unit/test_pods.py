@@ -1,15 +1,24 @@
 """The few facts of a pod that decisions need."""
 
+import datetime
 from typing import Any
 
 import pytest
 
-from shadow_operator.core.pods import read_pod
+from shadow_operator.core import pods
+from shadow_operator.core.snapshot import Pod
 
 BARE: dict[str, Any] = {
     "metadata": {"name": "a", "uid": "u"},
     "spec": {"containers": [{"name": "proxy"}, {"name": "web"}]},
 }
+
+
+NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
+
+
+def read_pod(manifest: dict[str, Any], name: str | None = None) -> Pod:
+    return pods.read_pod(manifest, name, now=NOW)
 
 
 def container(name: str, **changes: Any) -> dict[str, Any]:
@@ -83,6 +92,35 @@ def test_it_is_ready_when_its_condition_says_so(status: str, ready: bool) -> Non
 
 
 def test_labels_and_deletion_are_read() -> None:
-    metadata = {**BARE["metadata"], "labels": {"hal9.ai/role": "shadow"}, "deletionTimestamp": "x"}
+    metadata = {
+        **BARE["metadata"],
+        "labels": {"hal9.ai/role": "shadow"},
+        "deletionTimestamp": "2026-01-01T12:00:30Z",
+    }
     seen = read_pod({**BARE, "metadata": metadata})
-    assert (seen.role, seen.terminating) == ("shadow", True)
+    assert (seen.role, seen.terminating, seen.ends_by) == ("shadow", True, NOW + 30.0)
+
+
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+@pytest.mark.parametrize(
+    ("deleted", "status", "ip"),
+    [
+        pytest.param(None, {"phase": "Running"}, "10.0.0.1", id="it runs"),
+        pytest.param(None, {"phase": "Failed"}, "", id="it was evicted"),
+        pytest.param(None, {"phase": "Succeeded"}, "", id="it has ended"),
+        pytest.param("12:00:30", {}, "10.0.0.1", id="it is stopping"),
+        pytest.param("11:59:10", {}, "10.0.0.1", id="it is a little late"),
+        pytest.param("11:58:50", {}, "", id="its node is lost"),
+        pytest.param("11:58:50", READY, "10.0.0.1", id="it is late but answers"),
+    ],
+)
+def test_a_pod_that_is_gone_has_no_address(
+    deleted: str | None, status: dict[str, Any], ip: str
+) -> None:
+    deletion = {"deletionTimestamp": f"2026-01-01T{deleted}Z"} if deleted else {}
+    metadata = BARE["metadata"] | deletion
+    assert (
+        read_pod({**BARE, "metadata": metadata, "status": status | {"podIP": "10.0.0.1"}}).ip == ip
+    )

@@ -9,7 +9,7 @@ IMAGE = {"SHADOW_OPERATOR_IMAGE": "operator:1"}
 
 def test_the_image_is_all_that_has_to_be_set() -> None:
     settings = OperatorSettings.from_environment(IMAGE)
-    assert (settings.interval_seconds, settings.watch_namespaces) == (30.0, "")
+    assert (settings.interval_seconds, settings.namespaces) == (30.0, ())
 
 
 def test_every_setting_can_be_set() -> None:
@@ -18,13 +18,18 @@ def test_every_setting_can_be_set() -> None:
         "SHADOW_INTERVAL_SECONDS": "5",
         "SHADOW_CLUSTER_DOMAIN": "example.org",
         "SHADOW_INSTANCE": "mine",
+        "SHADOW_IMAGE_PULL_SECRETS": "registry, mirror.example.com",
+        "SHADOW_WATCH_NAMESPACES": "shop,hal9",
         "POD_NAMESPACE": "there",
         "SHADOW_UNKNOWN": "is somebody else's",
     }
-    decisions = OperatorSettings.from_environment(environ).for_decisions()
+    settings = OperatorSettings.from_environment(environ)
+    assert settings.namespaces == ("shop", "hal9")
+    decisions = settings.for_decisions()
     assert decisions.operator_image == "operator:2"
     assert (decisions.interval_seconds, decisions.cluster_domain) == (5.0, "example.org")
     assert decisions.operator_namespace == "there"
+    assert decisions.image_pull_secrets == ("registry", "mirror.example.com")
     assert decisions.operator_labels["app.kubernetes.io/instance"] == "mine"
 
 

@@ -1,9 +1,9 @@
-"""Carries out a plan, in the order that keeps production safe: mirror, workloads, status."""
+"""Carries out a plan, in the order that keeps production safe: less copies first, more last."""
 
 import asyncio
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import httpx
@@ -12,60 +12,131 @@ import structlog
 from shadow_operator.adapters import envoy
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.api.names import API_VERSION, FIELD_MANAGER, FINALIZER, KIND
-from shadow_operator.api.reasons import EventReason
 from shadow_operator.core.actions import Event, Plan
-from shadow_operator.core.snapshot import Manifest, ObjectRef, Snapshot, Unknown, found
+from shadow_operator.core.children import lets_copies_in
+from shadow_operator.core.refused import Refusals, Refused, announced, explained
+from shadow_operator.core.snapshot import (
+    Found,
+    Manifest,
+    Missing,
+    ObjectRef,
+    Snapshot,
+    Unknown,
+    found,
+)
+from shadow_operator.core.status import unconfirmed
 
 _log = structlog.get_logger(__name__)
-
-_MESSAGE_LENGTH: Final = 400
-"""Of bytes that `status.message` keeps, with room for wide characters."""
 
 _NOTE_LENGTH: Final = 1024
 """events.k8s.io/v1 refuses a longer note."""
 
 
 async def execute(
-    api: KubernetesApi, pods: httpx.AsyncClient, snapshot: Snapshot, plan: Plan
+    api: KubernetesApi, pods: httpx.AsyncClient, snapshot: Snapshot, plan: Plan, now: float
 ) -> None:
     """Do what the plan says; raise the first `ApiError` after status has said it.
 
-    Work that failed is found undone by the next reconcile, so nothing here retries.
+    `now` is the moment of the plan. Work that failed is found undone by the next reconcile, so
+    nothing here retries.
     """
     if plan.finalizer:
         await _set_finalizer(api, snapshot.body, present=True)
-    await _tell_mirrors(pods, snapshot, plan.percent)
-    failure = await _change_children(api, snapshot, plan)
-    if plan.evidence is not None:
-        await _write_evidence(api, snapshot, plan.evidence)
-    status = _explained(snapshot, plan, failure) if failure else plan.status
-    if status is not None:
-        await _write_status(api, snapshot, status)
-    await _post_events(api, snapshot, plan.events if failure is None else _kept(plan.events))
-    if failure is not None:
-        raise failure
+    more = {pod: value for pod, value in plan.percent.items() if _is_more(snapshot, pod, value)}
+    less = {pod: value for pod, value in plan.percent.items() if pod not in more}
+    told = await _tell_mirrors(pods, snapshot, less)
+    evidence = await _keep_evidence(api, snapshot, plan)
+    children = await _change_children(api, snapshot, plan, kept=evidence is None)
+    held = evidence is not None or _unprotected(children)
+    told &= not more if held else await _tell_mirrors(pods, snapshot, more)
+    refusals = Refusals(children, evidence, held=held)
+    await _tell_people(api, snapshot, plan, refusals, told=told, now=now)
+    if refusals.all:
+        raise ApiError(refusals.all[0].message, refusals.all[0].code)
     if plan.finalizer is False:
         await _set_finalizer(api, snapshot.body, present=False)
 
 
-def _explained(snapshot: Snapshot, plan: Plan, failure: ApiError) -> Mapping[str, Any] | None:
-    """Give the status that tells people what was refused; a conflict is no news to them."""
-    before = snapshot.body.get("status") or {}
-    if failure.conflict:
-        return plan.status
-    message = f"The API server refused a change: {failure}"[:_MESSAGE_LENGTH]
-    after = {**(plan.status or before), "message": message}
-    return after if after != before else None
+def _is_more(snapshot: Snapshot, pod: str, percent: int) -> bool:
+    """Whether this Envoy would copy more than it does; one that is silent is only told to stop."""
+    reading = found(snapshot.mirrors.get(pod, Missing()))
+    return percent > ((reading.percent or 0) if reading else 0)
 
 
-def _kept(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Leave out what was announced and did not come to be."""
-    return tuple(event for event in events if event.reason is not EventReason.DRIFT_REPAIRED)
+async def _keep_evidence(api: KubernetesApi, snapshot: Snapshot, plan: Plan) -> Refused | None:
+    """Write it under the version that was read: status must not tell of what is not kept.
+
+    Raise `ApiError` where somebody else wrote it meanwhile: then nothing of the plan is so.
+    """
+    if plan.evidence is None:
+        return None
+    write = api.replace if "resourceVersion" in plan.evidence["metadata"] else api.create
+    try:
+        await write(plan.evidence, _namespace(snapshot))
+    except ApiError as error:
+        if error.conflict:
+            raise
+        return Refused(ObjectRef.of(plan.evidence), error.status, str(error))
+    return None
+
+
+async def _change_children(
+    api: KubernetesApi, snapshot: Snapshot, plan: Plan, *, kept: bool
+) -> tuple[Refused, ...]:
+    """Apply and delete; what is refused holds up only what must not be without it."""
+    namespace, failures = _namespace(snapshot), list[Refused]()
+    for manifest in plan.apply:
+        unprotected = _unprotected(failures)
+        if unprotected and manifest["kind"] in _RUNNING:
+            continue
+        if (unprotected or not kept) and lets_copies_in(manifest):
+            continue
+        try:
+            await api.apply(manifest, namespace)
+        except ApiError as error:
+            failures.append(Refused(ObjectRef.of(manifest), error.status, str(error)))
+    for deletion in plan.delete:
+        try:
+            await api.delete(deletion.ref, namespace, deletion.uid)
+        except ApiError as error:
+            failures.append(Refused(deletion.ref, error.status, str(error)))
+    return tuple(failures)
+
+
+_RUNNING: Final = ("Deployment", "Pod")
+"""Kinds that run something; their policies come before them."""
+
+
+def _unprotected(failures: Iterable[Refused]) -> bool:
+    return any(failure.ref.kind == "NetworkPolicy" for failure in failures)
+
+
+async def _tell_people(
+    api: KubernetesApi,
+    snapshot: Snapshot,
+    plan: Plan,
+    refusals: Refusals,
+    *,
+    told: bool,
+    now: float,
+) -> None:
+    body, status, events = snapshot.body, plan.status, plan.events
+    before = body.get("status") or {}
+    if refusals.all:
+        status = explained(body, plan.status, refusals, now)
+        events = announced(body, plan.events, refusals)
+    if not told:
+        after = unconfirmed(status or before)
+        status = after if after != before else None
+    if status is not None:
+        await _write_status(api, snapshot, status)
+    await _post_events(api, snapshot, events)
 
 
 async def _tell_mirrors(
     client: httpx.AsyncClient, snapshot: Snapshot, percent: Mapping[str, int]
-) -> None:
+) -> bool:
+    """Tell each Envoy its percentage; return whether all that could be read before took it."""
     addresses = {pod.name: pod.ip for pod in found(snapshot.pods) or ()}
     told = await asyncio.gather(
         *(envoy.set_percent(client, addresses[pod], value) for pod, value in percent.items())
@@ -73,28 +144,10 @@ async def _tell_mirrors(
     for pod, answer in zip(percent, told, strict=True):
         if isinstance(answer, Unknown):  # read again and told again at the next look
             _log.warning("mirror not told", pod=pod, percent=percent[pod], why=answer.reason)
-
-
-async def _change_children(api: KubernetesApi, snapshot: Snapshot, plan: Plan) -> ApiError | None:
-    """Apply up to the first refusal, since policies come before what they protect from; delete."""
-    namespace, failure = _namespace(snapshot), None
-    try:
-        for manifest in plan.apply:
-            await api.apply(manifest, namespace)
-    except ApiError as error:
-        failure = error
-    for deletion in plan.delete:
-        try:
-            await api.delete(deletion.ref, namespace, deletion.uid)
-        except ApiError as error:
-            failure = failure or error
-    return failure
-
-
-async def _write_evidence(api: KubernetesApi, snapshot: Snapshot, manifest: Manifest) -> None:
-    """Write it under the version that was read: status must not tell of what is not kept."""
-    write = api.replace if "resourceVersion" in manifest["metadata"] else api.create
-    await write(manifest, _namespace(snapshot))
+    return not any(
+        isinstance(answer, Unknown) and isinstance(snapshot.mirrors.get(pod), Found)
+        for pod, answer in zip(percent, told, strict=True)
+    )
 
 
 async def _write_status(api: KubernetesApi, snapshot: Snapshot, status: Mapping[str, Any]) -> None:

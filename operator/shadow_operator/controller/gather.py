@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx
@@ -16,10 +16,11 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller.workers import Key
-from shadow_operator.core import evidence, mirror, names
+from shadow_operator.core import entry, evidence, mirror, names
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
 from shadow_operator.core.serving import serving
+from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
     Found,
     Item,
@@ -33,7 +34,7 @@ from shadow_operator.core.snapshot import (
     Unknown,
     found,
 )
-from shadow_operator.core.unreadable import read_resource
+from shadow_operator.core.unreadable import read_resource, salvage
 
 SELECTING_KINDS: Final = (
     ("v1", "Service"),
@@ -56,10 +57,11 @@ class Sources:
     settings: Settings
 
 
-async def gather(sources: Sources, key: Key) -> Snapshot | None:
+async def gather(sources: Sources, key: Key, now: float) -> Snapshot | None:
     """Read the resource and all that belongs to it; None when the resource is gone.
 
-    Raises `ApiError` where the resource itself can't be read: there is nothing to decide on then.
+    `now` in seconds since the epoch: only pods that are not gone by then are called. Raises
+    `ApiError` where the resource itself can't be read: there is nothing to decide on then.
     """
     api, (namespace, name) = sources.api, key
     body = await api.get(ObjectRef(API_VERSION, KIND, name), namespace)
@@ -71,13 +73,8 @@ async def gather(sources: Sources, key: Key) -> Snapshot | None:
     try:
         resource = read_resource(body.value)
     except InvalidSpec:
-        return Snapshot(
-            body.value,
-            annotations,
-            sources.settings,
-            pods=_as_pods(await api.list("v1", "Pod", namespace, f"{LABEL_SHADOW}={name}")),
-        )
-    return await _gather_all(sources, body.value, annotations, resource)
+        resource = salvage(body.value)
+    return await _gather_all(sources, body.value, annotations, resource, now)
 
 
 async def _gather_all(
@@ -85,35 +82,53 @@ async def _gather_all(
     body: Manifest,
     annotations: Item[Mapping[str, str]],
     resource: ShadowDeployment,
+    now: float,
 ) -> Snapshot:
     api, http = sources.api, sources.http
-    namespace, name = resource.namespace, resource.name
-    production = resource.spec.production_ref
-    deployment, service, (children, listed_pods), ledger = await asyncio.gather(
-        api.get(ObjectRef("apps/v1", "Deployment", production.deployment_name), namespace),
-        api.get(ObjectRef("v1", "Service", production.service_name), namespace),
-        _children(api, namespace, name),
-        api.get(evidence.reference(name), namespace),
-    )
-    container = _serving_container(resource, deployment, service)
-    ours = _as_pods(listed_pods, container)
-    mine = found(ours) or ()
-    starting = resource.spec.phase is RequestedPhase.SHADOW and isinstance(
-        children[ObjectRef("apps/v1", "Deployment", names.child(name, Role.SHADOW))], Missing
-    )
-    production_pods, selecting, measured, mirrors, layer_readings, probe = await asyncio.gather(
-        _production_pods(api, namespace, deployment, container),
-        _selecting(api, namespace, wanted=starting),
-        _each(mine, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
+    known = await _gather_first(sources, body, annotations, resource, now)
+    situation, pods = Situation(known, resource, now), found(known.pods) or ()
+    (unlisted, selecting), production_pods, measured, mirrors, health, probe = await asyncio.gather(
+        _in_the_way(api, situation),
+        _production_pods(api, resource, known, now),
+        _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
         _each(
-            mine,
+            pods,
             Role.MIRROR,
             lambda pod: envoy.read(
                 http, pod.ip, pod=pod.name, boot=f"{pod.uid}/{pod.container_id}"
             ),
         ),
-        _layers(http, resource, children),
-        _probe(children[ObjectRef("v1", "Pod", names.child(name, Role.PROBE))]),
+        _layers(http, resource, known.children),
+        _probe(situation.child("v1", "Pod", names.child(resource.name, Role.PROBE))),
+    )
+    return replace(
+        known,
+        production_pods=production_pods,
+        selecting=selecting,
+        children={**known.children, **unlisted},
+        comparators=measured,
+        mirrors=mirrors,
+        layers=health,
+        probe=probe[0],
+        probe_reachable_from_here=probe[1],
+    )
+
+
+async def _gather_first(
+    sources: Sources,
+    body: Manifest,
+    annotations: Item[Mapping[str, str]],
+    resource: ShadowDeployment,
+    now: float,
+) -> Snapshot:
+    """Read what tells what else has to be read."""
+    api, namespace, name = sources.api, resource.namespace, resource.name
+    production = resource.spec.production_ref
+    deployment, service, (listed, pods), ledger = await asyncio.gather(
+        api.get(ObjectRef("apps/v1", "Deployment", production.deployment_name), namespace),
+        api.get(ObjectRef("v1", "Service", production.service_name), namespace),
+        _listed(api, namespace, name),
+        api.get(evidence.reference(name), namespace),
     )
     return Snapshot(
         body=body,
@@ -121,15 +136,8 @@ async def _gather_all(
         settings=sources.settings,
         deployment=deployment,
         service=service,
-        production_pods=production_pods,
-        selecting=selecting,
-        children=children,
-        pods=ours,
-        comparators=measured,
-        mirrors=mirrors,
-        layers=layer_readings,
-        probe=probe[0],
-        probe_reachable_from_here=probe[1],
+        children=listed,
+        pods=_as_pods(pods, now, _serving_container(resource, deployment, service)),
         ledger=ledger,
     )
 
@@ -154,12 +162,13 @@ def _serving_container(
 
 
 async def _production_pods(
-    api: KubernetesApi, namespace: str, deployment: Item[Manifest], container: str | None
+    api: KubernetesApi, resource: ShadowDeployment, known: Snapshot, now: float
 ) -> Item[tuple[Pod, ...]]:
-    if not isinstance(deployment, Found):
-        return deployment
-    selector = label_selector(deployment.value["spec"]["selector"])
-    return _as_pods(await api.list("v1", "Pod", namespace, selector), container)
+    if not isinstance(known.deployment, Found):
+        return known.deployment
+    selector = label_selector(known.deployment.value["spec"]["selector"])
+    container = _serving_container(resource, known.deployment, known.service)
+    return _as_pods(await api.list("v1", "Pod", resource.namespace, selector), now, container)
 
 
 def label_selector(selector: Mapping[str, Any]) -> str:
@@ -179,23 +188,22 @@ def label_selector(selector: Mapping[str, Any]) -> str:
 
 
 def _as_pods(
-    item: Item[tuple[Manifest, ...]], container: str | None = None
+    item: Item[tuple[Manifest, ...]], now: float, container: str | None = None
 ) -> Item[tuple[Pod, ...]]:
     if isinstance(item, Found):
-        pods = (read_pod(manifest, container) for manifest in item.value)
+        pods = (read_pod(manifest, container, now=now) for manifest in item.value)
         return Found(tuple(sorted(pods, key=lambda pod: pod.name)))
     return item
 
 
-async def _children(
+async def _listed(
     api: KubernetesApi, namespace: str, name: str
-) -> tuple[Mapping[ObjectRef, Item[Manifest]], Item[tuple[Manifest, ...]]]:
-    """Read children with one list per kind, and with them all our pods.
+) -> tuple[dict[ObjectRef, Item[Manifest]], Item[tuple[Manifest, ...]]]:
+    """Read all that has our label with one list per kind: children, and all our pods.
 
-    What no list shows is asked for by name: an object without our label may still have a child's
-    name; it is a stranger's, and must be seen. A list that failed says nothing about its kind.
+    A list that failed says nothing about its kind.
     """
-    wanted = (*names.references(name), *mirror.references(name), mirror.entry(name))
+    wanted = (*names.references(name), *mirror.references(name), entry.reference(name))
     kinds = sorted({(ref.api_version, ref.kind) for ref in wanted})
     answers = await asyncio.gather(
         *(api.list(*kind, namespace, f"{LABEL_SHADOW}={name}") for kind in kinds)
@@ -209,10 +217,36 @@ async def _children(
     for ref in wanted:
         if isinstance(answer := lists[ref.api_version, ref.kind], Unknown):
             items[ref] = answer
-    absent = [ref for ref in wanted if ref not in items]
-    asked = await asyncio.gather(*(api.get(ref, namespace) for ref in absent))
-    items |= dict(zip(absent, asked, strict=True))
-    return {ref: items[ref] for ref in wanted}, lists["v1", "Pod"]
+    return {ref: items.get(ref, Missing()) for ref in wanted}, lists["v1", "Pod"]
+
+
+async def _in_the_way(
+    api: KubernetesApi, situation: Situation
+) -> tuple[dict[ObjectRef, Item[Manifest]], Item[tuple[Manifest, ...]]]:
+    """Read what may be in the way of children that are to be made: by its name, by its selector."""
+    namespace, refs = situation.resource.namespace, _may_be_there(situation)
+    no_shadow = isinstance(situation.deployment(Role.SHADOW), Missing)
+    selecting, there = await asyncio.gather(
+        _selecting(api, namespace, wanted=situation.wants_clones and no_shadow),
+        asyncio.gather(*(api.get(ref, namespace) for ref in refs)),
+    )
+    return dict(zip(refs, there, strict=True)), selecting
+
+
+def _may_be_there(situation: Situation) -> list[ObjectRef]:
+    """Give what no list shows and may all the same be there, without our label.
+
+    It is a stranger's, or a child that somebody took the label from. It must be seen before a child
+    is made in its place, and before the finalizer comes off; else it is of no account.
+    """
+    name, absent = situation.name, situation.snapshot.children
+    made: set[ObjectRef] = set()
+    if situation.through_envoy:
+        made.add(entry.reference(name))
+    if situation.wants_clones:
+        made |= {*names.references(name), *(mirror.references(name) if made else ())}
+    refs = absent if situation.deleting else made
+    return [ref for ref in refs if isinstance(absent[ref], Missing)]
 
 
 async def _selecting(

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import kopf
 import structlog
@@ -26,11 +26,12 @@ from shadow_operator.api.names import (
     VERSION,
 )
 from shadow_operator.controller.gather import Sources
+from shadow_operator.controller.production import PRODUCTION_FIELDS, ProductionRefs
 from shadow_operator.controller.reconcile import Reconciler
 from shadow_operator.controller.settings import OperatorSettings
 from shadow_operator.controller.workers import Key, Workers
 
-CHILD_KINDS: Final = (
+KINDS: Final = (
     ("apps", "v1", "deployments"),
     ("", "v1", "pods"),
     ("", "v1", "services"),
@@ -38,7 +39,11 @@ CHILD_KINDS: Final = (
     ("networking.k8s.io", "v1", "networkpolicies"),
     ("policy", "v1", "poddisruptionbudgets"),
 )
-"""Watched by our label, so that drift and readiness are seen at once."""
+"""Watched, so that drift and readiness of children are seen at once. Of the kinds that production
+is made of all objects are watched, of the others those with our label."""
+
+_PAGE: Final = 500
+"""Objects that are listed at once: in a large cluster the whole list would need much memory."""
 
 Logger: TypeAlias = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -54,7 +59,12 @@ class Operator:
         self.reconciler: Reconciler | None = None
         self.seen: dict[Key, tuple[object, ...]] = {}
         """What each resource asked for at its last event."""
+        self.production = ProductionRefs()
         self.stack = contextlib.AsyncExitStack()
+
+    def __copy__(self) -> Self:
+        """Stay one: kopf copies the memo for each object that it sees, thousands in all."""
+        return self
 
     async def start(self, logger: Logger) -> None:
         """Connect to the API server."""
@@ -106,8 +116,8 @@ def build_registry() -> kopf.OperatorRegistry:
     kopf.on.probe(registry=registry, id="reconcile-age-seconds")(_reconcile_age)
     kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(_resource_changed)
     kopf.on.event("", "v1", "namespaces", registry=registry)(_namespace_changed)
-    for group, version, plural in CHILD_KINDS:
-        kopf.on.event(group, version, plural, registry=registry)(_child_changed)
+    for group, version, plural in KINDS:
+        kopf.on.event(group, version, plural, registry=registry)(_object_changed)
     return registry
 
 
@@ -121,8 +131,10 @@ async def _startup(
     settings.posting.reporting_component = FIELD_MANAGER
     settings.persistence.finalizer = f"{GROUP}/kopf"  # never used: on.event needs none
     settings.networking.request_timeout = 30
-    for group, version, plural in CHILD_KINDS:
-        settings.watching.label_selectors[group, version, plural] = LABEL_SHADOW
+    settings.watching.chunk_size = _PAGE
+    for group, version, plural in KINDS:
+        if plural not in PRODUCTION_FIELDS:
+            settings.watching.label_selectors[group, version, plural] = LABEL_SHADOW
     await memo.start(logger)
 
 
@@ -146,9 +158,11 @@ async def _resource_changed(
     workers, key = _workers(memo), (namespace or "", name)
     if event["type"] == "DELETED":
         memo.seen.pop(key, None)
+        memo.production.forget(key)
         workers.wake(key)  # it sees for itself that the resource is gone
     elif memo.seen.get(key) != (wish := asked_for(event["object"])):
         memo.seen[key] = wish
+        memo.production.refer(key, event["object"])
         workers.ensure(key)
 
 
@@ -164,11 +178,19 @@ def asked_for(body: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
-async def _child_changed(
-    memo: Operator, namespace: str | None, labels: Mapping[str, str], **_: Any
+async def _object_changed(
+    memo: Operator,
+    namespace: str | None,
+    labels: Mapping[str, str],
+    resource: kopf.Resource,
+    event: Mapping[str, Any],
+    **_: Any,
 ) -> None:
+    """Wake whose child this is, and who shadows it: a dead address of production can't wait."""
     if owner := labels.get(LABEL_SHADOW):
         _workers(memo).wake((namespace or "", owner))
+    for key in memo.production.woken(resource.plural, event):
+        _workers(memo).wake(key)
 
 
 async def _namespace_changed(memo: Operator, name: str, **_: Any) -> None:
@@ -187,7 +209,6 @@ def run(settings: OperatorSettings) -> None:
     structlog.get_logger(__name__).info(
         "starting", interval_seconds=settings.interval_seconds, namespaces=settings.watch_namespaces
     )
-    namespaces = [name.strip() for name in settings.watch_namespaces.split(",") if name.strip()]
     kopf.run(
         registry=build_registry(),
         memo=Operator(settings),
@@ -195,7 +216,7 @@ def run(settings: OperatorSettings) -> None:
         # NewType of str that kopf does not export.
         identity=FIELD_MANAGER,  # type: ignore[arg-type]
         standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
         liveness_endpoint=settings.liveness_address or None,
     )

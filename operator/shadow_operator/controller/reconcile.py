@@ -28,12 +28,13 @@ class Reconciler:
 
     async def __call__(self, key: Key) -> float | None:
         """Reconcile once; answer in how many seconds to look again, None when it is gone."""
-        snapshot = await gather(self._sources, key)
+        snapshot = await gather(self._sources, key, time.time())
         if snapshot is None:
             return None
-        decided = await asyncio.to_thread(plan, snapshot, time.time())
+        now = time.time()
+        decided = await asyncio.to_thread(plan, snapshot, now)
         try:
-            await execute(self._sources.api, self._sources.http, snapshot, decided)
+            await execute(self._sources.api, self._sources.http, snapshot, decided, now)
         except ApiError as error:
             if not error.conflict:
                 raise

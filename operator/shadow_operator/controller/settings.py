@@ -30,6 +30,9 @@ class OperatorSettings(BaseModel):
     """DNS domain of the cluster's Services."""
     image_pull_policy: str = "IfNotPresent"
     """For comparators, probes and Envoy."""
+    image_pull_secrets: str = ""
+    """Names of Secrets by which comparators, probes and Envoy pull their images, comma separated.
+    They must be in the namespace of each ShadowDeployment: the operator can't read or copy them."""
     clone_priority_class: str = ""
     """PriorityClass of shadow and reference. Empty: the cluster's default."""
     watch_namespaces: str = ""
@@ -62,6 +65,11 @@ class OperatorSettings(BaseModel):
                 f"Set the environment variable {variable}: {problem['msg']}."
             ) from error
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces to serve; none: all."""
+        return _names(self.watch_namespaces)
+
     def for_decisions(self) -> Settings:
         """Give the part that decisions read."""
         return Settings(
@@ -75,5 +83,10 @@ class OperatorSettings(BaseModel):
             interval_seconds=self.interval_seconds,
             cluster_domain=self.cluster_domain,
             image_pull_policy=self.image_pull_policy,
+            image_pull_secrets=_names(self.image_pull_secrets),
             clone_priority_class=self.clone_priority_class,
         )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))

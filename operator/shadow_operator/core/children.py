@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow_operator.api.enums import PathMatchType, ReferenceMode
+from shadow_operator.api.enums import MirrorProvider, PathMatchType, ReferenceMode
 from shadow_operator.api.evidence import ComparatorConfig, PathMatch, PathRule, Target
 from shadow_operator.api.names import LABEL_ROLE, Role
 from shadow_operator.api.resource import ShadowDeployment
@@ -23,6 +23,9 @@ from shadow_operator.core.snapshot import Manifest, Settings
 CONFIG_FOLDER: Final = "/etc/comparator"
 CONFIG_FILE: Final = "config.json"
 COMPARATOR_REPLICAS: Final = 2
+OTHERS_CONNECTION_SECONDS: Final = 30.0
+"""How long a connection of a mirror that is not ours lasts: one that is open stays where it is when
+the Service leads elsewhere."""
 PROBE_SECONDS: Final = 15
 """For how long the isolation probe tries; network policies take effect seconds after a start."""
 
@@ -94,10 +97,12 @@ def comparator_config(
     epoch: str,
     nonce: str,
     hints: Iterable[PathRule] = (),
+    sample_percent: int = 100,
 ) -> ComparatorConfig:
     """Build what comparators are told; its version is the hash of the rest.
 
-    `hints` are the places that judgement counts singly. Raises `CannotClone`.
+    `hints` are the places that judgement counts singly; `sample_percent` is what they compare of
+    the copies that arrive. Raises `CannotClone`.
     """
     spec, port = resource.spec, serving(deployment, service, resource.spec).container_port
     roles = clone_roles(resource)
@@ -121,6 +126,10 @@ def comparator_config(
         timeout_seconds=spec.comparison.timeout_seconds,
         max_body_bytes=spec.comparison.max_body_bytes,
         max_requests_per_second=_per_pod(spec.mirror.max_requests_per_second),
+        sample_percent=sample_percent,
+        connection_seconds=(
+            OTHERS_CONNECTION_SECONDS if spec.mirror.provider is MirrorProvider.EXTERNAL else None
+        ),
         routes=spec.comparison.routes,
         hints=tuple(hints),
         unordered=path_rules(spec.comparison.unordered),
@@ -165,7 +174,7 @@ def probe(
         "kind": "Pod",
         "metadata": {**meta, "annotations": dict(objects.NO_INJECTION)},
         "spec": {
-            **_POD,
+            **objects.own_pod(settings),
             "restartPolicy": "Never",
             "activeDeadlineSeconds": 120,
             "terminationGracePeriodSeconds": 1,
@@ -185,14 +194,6 @@ def probe(
         },
     }
     return objects.stamped(manifest)
-
-
-_POD: Final[Mapping[str, Any]] = {
-    "automountServiceAccountToken": False,
-    "enableServiceLinks": False,
-    "securityContext": dict(objects.POD_SECURITY),
-}
-"""What all pods of the operator's own image have in common."""
 
 
 def _may_reach(target: EgressTarget, deployment: Manifest) -> bool:
@@ -246,6 +247,12 @@ def comparator_service(resource: ShadowDeployment, *, receives: bool) -> Manifes
     return objects.stamped(
         _comparator_service(resource, selector if receives else {**selector, **_NOBODY})
     )
+
+
+def lets_copies_in(manifest: Manifest) -> bool:
+    """Whether this is the Service that copies are sent to, and it receives them."""
+    chosen = manifest.get("spec", {}).get("selector") or {}
+    return manifest["kind"] == "Service" and chosen.get(LABEL_ROLE) == Role.COMPARATOR
 
 
 _NOBODY: Final[Mapping[str, str]] = {LABEL_ROLE: "nobody"}
@@ -315,7 +322,7 @@ def _comparator_pod(
 ) -> dict[str, Any]:
     """Build the pod; the epoch is part of it, so that a new epoch starts with empty counts."""
     return {
-        **_POD,
+        **objects.own_pod(settings),
         # After SIGTERM the last counts are served until they are scraped, for 25 s at most.
         "terminationGracePeriodSeconds": 30,
         "topologySpreadConstraints": [

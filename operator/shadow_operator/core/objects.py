@@ -8,7 +8,7 @@ from typing import Any, Final
 from shadow_operator.api.names import API_VERSION, KIND, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.core import names
-from shadow_operator.core.snapshot import Manifest
+from shadow_operator.core.snapshot import Manifest, Settings
 
 RUN_AS: Final = 65532
 """User and group of our own pods; no user of the image's passwd is needed."""
@@ -28,6 +28,18 @@ CONTAINER_SECURITY: Final[Mapping[str, Any]] = {
     "capabilities": {"drop": ["ALL"]},
 }
 """Container security context of our own pods."""
+
+
+def own_pod(settings: Settings) -> dict[str, Any]:
+    """Give what the specs of our own pods have in common."""
+    secrets = [{"name": name} for name in settings.image_pull_secrets]
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": dict(POD_SECURITY),
+        **({"imagePullSecrets": secrets} if secrets else {}),
+    }
+
 
 NO_INJECTION: Final[Mapping[str, str]] = {
     "sidecar.istio.io/inject": "false",

@@ -1,5 +1,6 @@
 """From a pod as the API server has it to the few facts that decisions need."""
 
+import datetime
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -9,9 +10,16 @@ from shadow_operator.core.snapshot import Manifest, Pod
 PRODUCTION: Final = "production"
 """Role of a pod without our label."""
 
+OVERDUE_SECONDS: Final = 60.0
+"""A pod that is not ready and should have ended so long ago is gone: its node is lost, and nobody
+is there to say so."""
 
-def read_pod(manifest: Manifest, container: str | None = None) -> Pod:
-    """Read a pod; `container` is the one that serves, where the pod has it; else the first."""
+
+def read_pod(manifest: Manifest, container: str | None = None, *, now: float) -> Pod:
+    """Read a pod; `container` is the one that serves, where the pod has it; else the first.
+
+    A pod that is gone has no address, whatever its status says: by now it may be another pod's.
+    """
     metadata, status = manifest["metadata"], manifest.get("status") or {}
     statuses = status.get("containerStatuses") or []
     serving = _serving(manifest, statuses, container)
@@ -20,15 +28,30 @@ def read_pod(manifest: Manifest, container: str | None = None) -> Pod:
         name=metadata["name"],
         uid=metadata["uid"],
         role=(metadata.get("labels") or {}).get(LABEL_ROLE, PRODUCTION),
-        ip=status.get("podIP", ""),
+        ip="" if _is_gone(metadata, status, now) else status.get("podIP", ""),
         ready=_is_true(status, "Ready"),
         terminating="deletionTimestamp" in metadata,
+        ends_by=_ends_by(metadata),
         image_id=serving.get("imageID", ""),
         container_id=" ".join(one.get("containerID", "") for one in statuses),
         restarts=sum(one.get("restartCount", 0) for one in statuses),
         last_termination=last.get("reason", ""),
         waiting=_waiting(status, statuses),
     )
+
+
+def _is_gone(metadata: Manifest, status: Manifest, now: float) -> bool:
+    if status.get("phase") in {"Failed", "Succeeded"}:
+        return True
+    ends_by = _ends_by(metadata)
+    late = ends_by is not None and now - ends_by > OVERDUE_SECONDS
+    return late and not _is_true(status, "Ready")
+
+
+def _ends_by(metadata: Manifest) -> float | None:
+    """Read the time of a deletion, which for a pod is the end of its grace period."""
+    end = metadata.get("deletionTimestamp")
+    return None if end is None else datetime.datetime.fromisoformat(end).timestamp()
 
 
 def _serving(manifest: Manifest, statuses: list[Any], container: str | None) -> dict[str, Any]:
