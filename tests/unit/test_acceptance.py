@@ -32,6 +32,13 @@ def with_a_stranger(world: World) -> None:
     world.objects[COPIES_SERVICE] = stranger(COPIES_SERVICE)
 
 
+def selected_with_production(world: World) -> None:
+    assert world.production is not None
+    labels = world.production["spec"]["template"]["metadata"]["labels"]
+    labels["app.kubernetes.io/managed-by"] = "shadow-operator"
+    world.selecting = (SELECTS_ALL, {**SELECTS_ALL, "metadata": {"name": "another"}})
+
+
 def selected(world: World) -> None:
     world.selecting = ({**SELECTS_ALL, "spec": {"selector": {"hal9.ai/role": "shadow"}}},)
 
@@ -39,7 +46,7 @@ def selected(world: World) -> None:
 REASONS: dict[str, tuple[Callable[[World], Any], str]] = {
     "NotSupportedYet": (not_supported, "learning"),
     "ProductionNotFound": (without_deployment, "create it, or correct spec.productionRef"),
-    "ChildNameTaken": (with_a_stranger, "kubectl get service hal9-comparator -n hal9"),
+    "ChildNameTaken": (with_a_stranger, "Delete it or make it anew under another name"),
 }
 
 
@@ -59,6 +66,28 @@ def test_each_reason_says_what_to_do(
     assert case[1] in message
 
 
+NEXT: dict[str, tuple[Callable[[World], Any], str]] = {
+    "a field of a later version": (not_supported, ""),
+    "no Deployment": (without_deployment, "kubectl -n hal9 get deployments,services"),
+    "a stranger, who is not renamed by an edit of the resource": (
+        with_a_stranger,
+        "kubectl -n hal9 get service hal9-comparator -o yaml",
+    ),
+    "a selector": (selected_with_production, "kubectl -n hal9 get service everything -o yaml"),
+}
+
+
+@pytest.mark.parametrize(("change", "command"), NEXT.values(), ids=NEXT)
+def test_each_reason_gives_the_command_that_shows_it(
+    change: Callable[[World], Any], command: str
+) -> None:
+    world = World()
+    change(world)
+    refused = refusal(world.situation)
+    assert refused is not None
+    assert refused.next_step == command
+
+
 def test_a_good_resource_is_accepted() -> None:
     assert reason(World()) == ("", "")
 
@@ -75,25 +104,18 @@ def test_what_selects_only_clones_is_somebodys_own_wish() -> None:
     assert reason(world) == ("", "")
 
 
-def test_a_service_of_production_that_would_select_clones_is_in_the_way() -> None:
+def test_every_service_of_production_that_would_select_clones_is_in_the_way() -> None:
     world = World()
-    assert world.production is not None
-    world.production["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/managed-by"] = (
-        "shadow-operator"
-    )
-    world.selecting = (SELECTS_ALL,)
+    selected_with_production(world)
     found, message = reason(world)
     assert found == "SelectorConflict"
-    assert "everything" in message
+    assert "Service everything selects" in message
+    assert "Service another selects" in message
 
 
 def test_what_selects_pods_matters_only_where_clones_are_asked_for() -> None:
     world = World()
-    assert world.production is not None
-    world.production["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/managed-by"] = (
-        "shadow-operator"
-    )
-    world.selecting = (SELECTS_ALL,)
+    selected_with_production(world)
     world.edit(phase="None")
     assert reason(world) == ("", "")
 

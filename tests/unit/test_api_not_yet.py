@@ -6,6 +6,7 @@ import pytest
 
 from shadow_operator.api.not_yet import NOT_YET, refusals
 from shadow_operator.api.spec import Spec
+from tests.support.clones import merged
 
 SMALLEST: dict[str, Any] = {
     "productionRef": {"deploymentName": "shop", "serviceName": "shop"},
@@ -85,3 +86,35 @@ def test_a_field_that_works_is_not_refused(fields: dict[str, Any]) -> None:
 
 def test_several_fields_get_a_sentence_each() -> None:
     assert len(refusals(_spec({**REFUSED["spec.learning"], **REFUSED["spec.approval"]}))) == 2
+
+
+TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {
+    "gates": (
+        ("spec.gates.latencyP50", "spec.gates.throughput"),
+        "spec.gates.latencyP50, spec.gates.throughput: these gates are not judged yet; remove "
+        "them.",
+    ),
+    "rules": (
+        ("spec.comparison.tolerances", "spec.comparison.expectedVariations"),
+        "spec.comparison.tolerances, spec.comparison.expectedVariations: these rules are not "
+        "supported yet; remove them, or ignore the path with a reason.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("paths", "sentence"), TOGETHER.values(), ids=TOGETHER)
+def test_several_fields_of_one_kind_share_a_sentence(paths: tuple[str, ...], sentence: str) -> None:
+    fields: dict[str, Any] = {}
+    for path in paths:
+        fields = merged(fields, REFUSED[path])
+    assert refusals(_spec(fields)) == (sentence,)
+
+
+def test_everything_at_once_fits_into_the_checks_of_status() -> None:
+    fields: dict[str, Any] = {}
+    for more in REFUSED.values():
+        fields = merged(fields, more)
+    fields["mirror"] = REFUSED["spec.mirror.provider"]["mirror"]
+    sentences = refusals(_spec(fields))
+    assert max(map(len, sentences)) <= 288
+    assert all(path in " ".join(sentences) for path in REFUSED)

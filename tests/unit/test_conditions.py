@@ -70,6 +70,14 @@ def without_traffic() -> World:
     return world
 
 
+def with_traffic_that_ended() -> World:
+    world = up()
+    world.traffic = 0
+    for _ in range(12):
+        world.reconcile(30.0)
+    return world
+
+
 def unattached_external() -> World:
     world = World()
     world.edit(mirror={"provider": "External"})
@@ -78,12 +86,30 @@ def unattached_external() -> World:
     return world
 
 
-def without_counters() -> World:
-    world = up()
+def without_counters(world: World) -> World:
     for envoy in world.envoys.values():
         envoy.readable = False
     world.reconcile()
     return world
+
+
+def resumed_without_counters() -> World:
+    world = edited(suspend=True)()
+    world.edit(suspend=False)
+    return without_counters(world)
+
+
+def with_a_reason_of_another_version() -> World:
+    world = up()
+    [active] = [c for c in world.status["conditions"] if c["type"] == "MirroringActive"]
+    active |= {"status": "False", "reason": "Levitating"}
+    return without_counters(world)
+
+
+def open_to_all() -> World:
+    world = World(isolates=None)
+    world.edit(clones={"egress": "Allow"})
+    return world.until(mirroring)
 
 
 TABLE: dict[str, tuple[Callable[[], World], dict[str, tuple[str, str]]]] = {
@@ -158,13 +184,34 @@ TABLE: dict[str, tuple[Callable[[], World], dict[str, tuple[str, str]]]] = {
         without_traffic,
         {"MirroringActive": ("False", "NotAttached"), "Ready": ("False", "NotAttached")},
     ),
+    "no copy any more": (
+        with_traffic_that_ended,
+        {"MirroringActive": ("False", "NoTraffic"), "Ready": ("False", "NoTraffic")},
+    ),
     "no copy from another mirror": (
         unattached_external,
         {"MirroringActive": ("False", "NoTraffic"), "Ready": ("False", "NoTraffic")},
     ),
     "counters that can't be read say nothing new": (
-        without_counters,
+        lambda: without_counters(up()),
         {"MirroringActive": ("True", "Mirroring"), "Ready": ("True", "AsRequested")},
+    ),
+    "what was read before a suspension is of no use after it": (
+        resumed_without_counters,
+        {"MirroringActive": ("Unknown", "NotMeasured"), "Ready": ("False", "NotMeasured")},
+    ),
+    "a reason of another version is none": (
+        with_a_reason_of_another_version,
+        {"MirroringActive": ("Unknown", "NotMeasured")},
+    ),
+    "open egress, by wish": (open_to_all, {"Isolated": ("False", "NotRequested")}),
+    "no reference": (
+        edited(reference={"mode": "None"}),
+        {"ResponsesMatch": ("Unknown", "NotRequested")},
+    ),
+    "no gate that compares": (
+        edited(gates={"matchRate": {"mode": "Off"}, "criticalDifferences": {"mode": "Off"}}),
+        {"ResponsesMatch": ("Unknown", "NotRequested")},
     ),
 }
 
@@ -194,6 +241,26 @@ def test_every_condition_names_the_generation_that_it_is_about() -> None:
     world.reconcile()
     assert {c["observedGeneration"] for c in world.status["conditions"]} == {world.generation}
     assert world.status["observedGeneration"] == world.generation
+
+
+def test_an_observation_of_another_spec_says_so() -> None:
+    world = up()
+    before = conditions(world)["MirroringActive"]["message"]
+    world.edit(samplingPercent=50)
+    for _ in range(2):
+        without_counters(world)
+        assert conditions(world)["MirroringActive"]["message"] == (
+            "No Envoy could be asked for its counters. Before the last change of spec: " + before
+        )
+    for envoy in world.envoys.values():
+        envoy.readable = True
+    world.reconcile()
+    assert conditions(world)["MirroringActive"]["message"].startswith("50 %")
+
+
+def test_without_a_reference_nothing_is_waited_for() -> None:
+    world = edited(reference={"mode": "None"})()
+    assert "no reference" in conditions(world)["ResponsesMatch"]["message"]
 
 
 def test_the_soak_is_complete_when_its_time_is_over() -> None:

@@ -63,6 +63,15 @@ def test_the_way_up_is_told_in_its_order() -> None:
     assert reasons(world, 8, 30.0)[:3] == ["ClonesAvailable", "MirroringStarted", "VerdictChanged"]
 
 
+def test_a_condition_of_another_version_makes_no_news_of_the_others() -> None:
+    world = up()
+    before = {c["type"]: c["lastTransitionTime"] for c in world.status["conditions"]}
+    world.status["conditions"].insert(0, {**world.status["conditions"][0], "type": "Levitating"})
+    world.now += 30.0
+    assert reasons(world) == []
+    assert {c["type"]: c["lastTransitionTime"] for c in world.status["conditions"]} == before
+
+
 def test_a_refusal_that_is_taken_back_is_told() -> None:
     world = up()
     world.edit(learning="ShadowOnly")

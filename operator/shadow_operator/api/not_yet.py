@@ -20,6 +20,8 @@ class NotYet:
     path: str
     is_used: Callable[[Spec], bool]
     sentence: str
+    several: str = ""
+    """The sentence for several fields of the same one; empty: the same sentence."""
 
 
 _GATES = Gates()
@@ -33,6 +35,8 @@ _UNJUDGED_GATES = (
     "memory_growth",
     "alerts",
 )
+
+_RULES = "these rules are not supported yet; remove them, or ignore the path with a reason."
 
 
 def _changes_gate(gate: str) -> Callable[[Spec], bool]:
@@ -59,12 +63,12 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet(
         "spec.comparison.tolerances",
         lambda spec: bool(spec.comparison.tolerances),
-        "tolerances are not supported yet; remove them, or ignore the path with a reason.",
+        _RULES,
     ),
     NotYet(
         "spec.comparison.expectedVariations",
         lambda spec: bool(spec.comparison.expected_variations),
-        "expected variations are not supported yet; remove them, or ignore the path with a reason.",
+        _RULES,
     ),
     NotYet(
         "spec.comparison.learningMarker",
@@ -76,6 +80,7 @@ NOT_YET: tuple[NotYet, ...] = (
             f"spec.gates.{to_camel(gate)}",
             _changes_gate(gate),
             "this gate is not judged yet; remove it.",
+            "these gates are not judged yet; remove them.",
         )
         for gate in _UNJUDGED_GATES
     ),
@@ -95,5 +100,15 @@ NOT_YET: tuple[NotYet, ...] = (
 
 
 def refusals(spec: Spec) -> tuple[str, ...]:
-    """Give a sentence for each field of the spec that this version can't honour."""
-    return tuple(f"{entry.path}: {entry.sentence}" for entry in NOT_YET if entry.is_used(spec))
+    """Give a sentence for all fields of one kind that this version can't honour."""
+    kinds: dict[str, list[NotYet]] = {}
+    for entry in NOT_YET:
+        if entry.is_used(spec):
+            kinds.setdefault(entry.sentence, []).append(entry)
+    return tuple(map(_sentence, kinds.values()))
+
+
+def _sentence(entries: list[NotYet]) -> str:
+    first = entries[0]
+    text = first.several if first.several and len(entries) > 1 else first.sentence
+    return f"{', '.join(entry.path for entry in entries)}: {text}"

@@ -103,6 +103,21 @@ class VerdictReason(StrEnum):
     MAX_DURATION_REACHED = "MaxDurationReached"
 
 
+class SoakReason(StrEnum):
+    """Why the soak clock stands (docs/verdict.md, "Soak and epoch")."""
+
+    NO_COPIES = "NoCopies"
+    CLONES_UNAVAILABLE = "ClonesUnavailable"
+    COVERAGE_LOST = "CoverageLost"
+    COVERAGE_UNKNOWN = "CoverageUnknown"
+    COMPARATORS_UNREADABLE = "ComparatorsUnreadable"
+    SUSPENDED = "Suspended"
+    STOPPED = "Stopped"
+    ZERO_PERCENT = "ZeroPercent"
+    DEPLOYING = "Deploying"
+    NOT_MIRRORING = "NotMirroring"
+
+
 class EventReason(StrEnum):
     """Reasons of events; one for each transition, so that they can be filtered."""
 

@@ -270,7 +270,8 @@ class Mirror(Model):
     provider: MirrorProvider = MirrorProvider.ENVOY
     """`Envoy` (default): the operator runs an Envoy behind the stable entry Service
     `<name>-mirror`; point your ingress at it. `GatewayAPI` and `Istio`: a filter in your own
-    route. `External`: your own mirror sends copies to the Service `<name>-comparator`."""
+    route. `External`: your own mirror sends copies to port 8080 of the Service
+    `<name>-comparator`."""
 
     http_route_ref: ObjectRef | None = None
     """The HTTPRoute that gets the mirror filter; needed by provider `GatewayAPI`."""
@@ -288,7 +289,8 @@ class Mirror(Model):
     """If not empty, only these paths are eligible."""
 
     exclude: PathRules = ()
-    """These paths are not eligible, e.g. a download. Wins over `include`."""
+    """These paths are not eligible, e.g. a download, nor are other spellings of them. Wins over
+    `include`."""
 
     forward_headers: Annotated[
         tuple[HeaderName, ...], Field(max_length=32, json_schema_extra=as_set())
@@ -297,7 +299,9 @@ class Mirror(Model):
     that the clones get; all other headers they get anyway. Default: none."""
 
     ramp_seconds: Annotated[int, Field(ge=0, le=86400)] = 60
-    """Seconds (0..86400, default 60) from the first copy to the full percentage."""
+    """Seconds (0..86400, default 60) from the first copy to the full percentage. With `External`
+    the comparators take the percentage of what arrives, and learn of another one within about a
+    minute."""
 
     max_requests_per_second: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Copies per second that are compared at most, over all comparators; more are shed and
@@ -596,7 +600,8 @@ class Guard(Model):
     """When production counts as harmed, so that mirroring stops at once."""
 
     baseline_seconds: Seconds = 300
-    """Seconds (default 300) of production that are recorded before mirroring starts."""
+    """Seconds (default 300) for which production's requests pass through Envoy before the first
+    copy. Provider `External` does not wait."""
 
     max_p50_increase_percent: Annotated[int, Field(ge=1, le=1000)] = 5
     """Percentage by which production's median latency may rise; default 5."""
@@ -671,10 +676,12 @@ class Spec(Model):
     """How shadow and reference are cloned from production."""
 
     mirror: Mirror = Mirror()
-    """How requests are copied."""
+    """How requests are copied. Other `methods`, `include`, `exclude` or `forwardHeaders` start a
+    new epoch: evidence and soak begin at zero."""
 
     comparison: Comparison = Comparison()
-    """How answers are compared."""
+    """How answers are compared. A changed rule re-judges what was already counted; other `routes`,
+    `timeoutSeconds` or `maxBodyBytes` start a new epoch."""
 
     gates: Gates = Gates()
     """What must hold before `ProceedToCanary`."""
@@ -687,8 +694,8 @@ class Spec(Model):
     can be `ProceedToCanary`."""
 
     max_duration_seconds: Annotated[int, Field(ge=1, le=5_184_000)] = 172_800
-    """Seconds (1..5184000, default 172800, two days) of mirroring after which `afterVerdict`
-    applies whatever the verdict is; at least `soakSeconds`."""
+    """Seconds (1..5184000, default 172800, two days) of mirroring, from the first copy, after
+    which `afterVerdict` applies whatever the verdict is; at least `soakSeconds`."""
 
     after_verdict: AfterVerdict = AfterVerdict.STOP_MIRROR
     """`StopMirror` (default) stops mirroring once the verdict is final and keeps the clones to look

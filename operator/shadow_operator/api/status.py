@@ -4,8 +4,8 @@ Status never holds a value of a request or an answer. Every list and string is b
 strings (`"0.9997"`), because the API conventions allow no floats; sentences are ready to be read.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -67,12 +67,13 @@ class Check(StatusModel):
     """A check before the start."""
 
     name: Column
-    """What was checked."""
+    """What was checked: `clones` (what they leave out of production's pods), or `acceptance` (why
+    the resource is refused); `clones-2` goes on where `clones` ends."""
 
     result: CheckResult
     """`Passed`, `Failed` or `Unknown`."""
 
-    message: Sentence = ""
+    message: Annotated[str, Cut(288)] = ""
     """What was found, and what to do."""
 
 
@@ -80,16 +81,16 @@ class Summary(StatusModel):
     """Columns of `kubectl get`, ready to be read."""
 
     match: Column | None = None
-    """Match rate, always with the judged share: `99.97% (84% judged)`."""
+    """Match rate / share of the answers that was judged: `99.97%/84%`."""
 
     soak: Column | None = None
     """Soak elapsed and required: `6h/24h`."""
 
     mirror: Column | None = None
-    """Sampling in force and asked for: `50%/100%`."""
+    """Sampling in force / asked for: `50%/100%`; `?/100%` where no Envoy could be asked."""
 
     blocked_by: Column | None = None
-    """First gate in the way of `ProceedToCanary`: `match-rate`, `soak 6h/24h`."""
+    """What is first in the way of `ProceedToCanary`, in one word: `match-rate`, `soak`."""
 
     p50: Column | None = None
     """Median latency of the shadow against the reference's: `+1.2%`."""
@@ -292,7 +293,7 @@ class LayerHealth(StatusModel):
     """Why."""
 
     last_probe_time: Time | None = None
-    """When it was last asked."""
+    """When it was last asked; it moves once in an interval."""
 
 
 class WorkloadHealth(StatusModel):
@@ -362,8 +363,9 @@ class MirrorStatus(StatusModel):
     requested_percent: WholePercent
     """What spec asks for."""
 
-    effective_percent: WholePercent
-    """What is in force."""
+    effective_percent: WholePercent | None = None
+    """What is in force, as the Envoys say; absent while none can be asked that may still copy. With
+    provider `External`: what the operator lets in."""
 
     coverage: RatioText | None = None
     """Copies received of those expected; about 1 where all arrive."""
@@ -414,9 +416,9 @@ class Status(StatusModel):
     """Observations, one of each type."""
 
     preflight: Annotated[
-        tuple[Check, ...], Field(max_length=8, json_schema_extra=keyed_by("name"))
+        tuple[Check, ...], Field(max_length=7, json_schema_extra=keyed_by("name"))
     ] = ()
-    """Checks before the start."""
+    """Checks before the start: everything that clones leave out, or that is refused."""
 
     summary: Summary | None = None
     """Columns of `kubectl get`."""
@@ -473,12 +475,43 @@ class Status(StatusModel):
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "Status":
-        """Read a stored status; fields that this version cannot read count as absent.
+        """Read a stored status; what this version cannot read of it counts as absent.
 
-        Status is recomputed anyway, so an unreadable field must not stop the operator.
+        Status is recomputed anyway, so nothing unreadable must stop the operator; but a condition
+        that is forgotten loses its time, so of a list only the unreadable members go.
         """
-        try:
-            return cls.model_validate(stored)
-        except ValidationError as error:
-            unreadable = {problem["loc"][0] for problem in error.errors()}
-            return cls.model_validate({k: v for k, v in stored.items() if k not in unreadable})
+        for readable in (_without_members, _without_fields):
+            try:
+                return cls.model_validate(stored)
+            except ValidationError as error:
+                stored = readable(stored, [problem["loc"] for problem in error.errors()])
+        return cls.model_validate(stored)
+
+
+_Place: TypeAlias = tuple[int | str, ...]
+"""Names and numbers that lead to a field."""
+
+
+def _without_members(value: Any, unreadable: Iterable[_Place]) -> Any:
+    """Give the value without the innermost list members that these places are in."""
+    below: dict[int | str, list[_Place]] = {}
+    for place in filter(_passes_a_list, unreadable):
+        below.setdefault(place[0], []).append(place[1:])
+    if isinstance(value, Mapping):
+        return {name: _without_members(field, below.get(name, ())) for name, field in value.items()}
+    if isinstance(value, list):
+        return [
+            _without_members(member, below.get(number, ()))
+            for number, member in enumerate(value)
+            if all(map(_passes_a_list, below.get(number, ())))
+        ]
+    return value
+
+
+def _passes_a_list(place: _Place) -> bool:
+    return any(isinstance(step, int) for step in place)
+
+
+def _without_fields(stored: Mapping[str, Any], unreadable: Iterable[_Place]) -> dict[str, Any]:
+    fields = {place[0] for place in unreadable}
+    return {name: value for name, value in stored.items() if name not in fields}

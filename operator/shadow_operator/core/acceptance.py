@@ -8,6 +8,7 @@ from shadow_operator.api import not_yet
 from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import Reason
 from shadow_operator.core import names, selectors
+from shadow_operator.core.commands import Commands
 from shadow_operator.core.evidence import reference
 from shadow_operator.core.ownership import stranger
 from shadow_operator.core.situation import Situation
@@ -19,8 +20,15 @@ class Refusal:
     """Why nothing is changed; what already runs goes on."""
 
     reason: Reason
-    message: str
+    sentences: tuple[str, ...]
     """What is in the way, and what to do."""
+    next_step: str = ""
+    """A command that helps; empty: to edit the resource does."""
+
+    @property
+    def message(self) -> str:
+        """All sentences as one text."""
+        return " ".join(self.sentences)
 
 
 Check: TypeAlias = Callable[[Situation], Refusal | None]
@@ -33,7 +41,7 @@ def refusal(situation: Situation) -> Refusal | None:
 
 def _is_supported(situation: Situation) -> Refusal | None:
     sentences = not_yet.refusals(situation.spec)
-    return Refusal(Reason.NOT_SUPPORTED_YET, " ".join(sentences)) if sentences else None
+    return Refusal(Reason.NOT_SUPPORTED_YET, sentences) if sentences else None
 
 
 def _has_deployment(situation: Situation) -> Refusal | None:
@@ -51,8 +59,11 @@ def _is_there(situation: Situation, item: Item[Manifest], kind: str, name: str) 
         return None
     return Refusal(
         Reason.PRODUCTION_NOT_FOUND,
-        f"{kind} {name} does not exist in namespace {situation.resource.namespace}; "
-        "create it, or correct spec.productionRef.",
+        (
+            f"{kind} {name} does not exist in namespace {situation.resource.namespace}; create it, "
+            "or correct spec.productionRef (with phase: None first).",
+        ),
+        Commands.of(situation.resource).run("get", "deployments,services"),
     )
 
 
@@ -63,9 +74,12 @@ def _names_are_free(situation: Situation) -> Refusal | None:
         if isinstance(item, Found) and stranger(situation.resource, item.value):
             return Refusal(
                 Reason.CHILD_NAME_TAKEN,
-                f"{ref.kind} {ref.name} exists and does not belong to this ShadowDeployment; it is "
-                f"left alone. Delete it, or give this resource another name. See: kubectl "
-                f"get {ref.kind.lower()} {ref.name} -n {situation.resource.namespace} -o yaml",
+                (
+                    f"{ref.kind} {ref.name} exists and does not belong to this ShadowDeployment; "
+                    "it is left alone. Delete it or make it anew under another name, or delete "
+                    "this resource and create it under another name.",
+                ),
+                _look_at(situation, ref.kind, ref.name),
             )
     return None
 
@@ -78,22 +92,35 @@ def _nothing_selects_clones(situation: Situation) -> Refusal | None:
         return None
     labels = production["spec"]["template"].get("metadata", {}).get("labels") or {}
     selecting = found(situation.snapshot.selecting)
-    for role in (Role.SHADOW, Role.REFERENCE):
-        sentences = selectors.conflicts(
+    in_the_way = {
+        sentence: manifest
+        for role in (Role.SHADOW, Role.REFERENCE)
+        for manifest in selecting or ()
+        for sentence in selectors.conflicts(
             names.labels(situation.name, role),
-            selecting or (),
+            (manifest,),
             labels,
             production_service=_service_labels(situation),
             egress=situation.spec.clones.egress,
         )
-        if sentences:
-            return Refusal(Reason.SELECTOR_CONFLICT, " ".join(sentences))
-    return None
+    }
+    if not in_the_way:
+        return None
+    first = next(iter(in_the_way.values()))
+    return Refusal(
+        Reason.SELECTOR_CONFLICT,
+        tuple(in_the_way),
+        _look_at(situation, first["kind"], first["metadata"]["name"]),
+    )
 
 
 def _service_labels(situation: Situation) -> Mapping[str, str]:
     service = found(situation.snapshot.service)
     return (service["metadata"].get("labels") or {}) if service else {}
+
+
+def _look_at(situation: Situation, kind: str, name: str) -> str:
+    return Commands.of(situation.resource).run("get", kind.lower(), name, "-o", "yaml")
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from shadow_operator.api.enums import (
+    GateMode,
     GateName,
     GateResult,
     Learning,
+    ReferenceMode,
     SoakState,
 )
 from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import Condition
-from shadow_operator.core import names
+from shadow_operator.core import checks, names
+from shadow_operator.core.soak import SILENT_SECONDS
 from shadow_operator.core.view import View
 from shadow_operator.core.wording import duration, words
 
@@ -33,8 +36,8 @@ class Observed:
 Observe: TypeAlias = Callable[[View], Observed | None]
 
 
-def observe(view: View) -> tuple[Condition, ...]:
-    """Give all conditions; the time of a transition is kept while the status stays."""
+def observe(view: View) -> dict[ConditionType, Observed]:
+    """Observe everything, in the order in which status lists it."""
     seen: dict[ConditionType, Observed] = {}
     for kind, function in CONDITIONS:
         observed = function(view)
@@ -45,12 +48,17 @@ def observe(view: View) -> tuple[Condition, ...]:
     if progressing:
         seen[ConditionType.RECONCILING] = progressing
     if view.refused:
-        seen[ConditionType.STALLED] = Observed(_TRUE, view.refused.reason, view.refused.message)
-    return tuple(dated(view, kind, seen[kind]) for kind in ConditionType if kind in seen)
+        accepted = seen[ConditionType.ACCEPTED]
+        seen[ConditionType.STALLED] = Observed(_TRUE, accepted.reason, accepted.message)
+    return {kind: seen[kind] for kind in ConditionType if kind in seen}
 
 
-def dated(view: View, kind: ConditionType, observed: Observed) -> Condition:
-    """Give the condition with the time of its last transition."""
+def dated(view: View, seen: Mapping[ConditionType, Observed]) -> tuple[Condition, ...]:
+    """Give the conditions; the time of a transition is kept while the status stays."""
+    return tuple(_dated(view, kind, observed) for kind, observed in seen.items())
+
+
+def _dated(view: View, kind: ConditionType, observed: Observed) -> Condition:
     before = view.before.condition(kind)
     same = before is not None and before.status is observed.status
     return Condition(
@@ -59,7 +67,7 @@ def dated(view: View, kind: ConditionType, observed: Observed) -> Condition:
         observed_generation=view.situation.resource.metadata.generation,
         last_transition_time=before.last_transition_time if before and same else at(view.now),
         reason=observed.reason,
-        message=observed.message[:1000],
+        message=observed.message,
     )
 
 
@@ -70,14 +78,13 @@ def at(seconds: float) -> datetime.datetime:
 
 def _accepted(view: View) -> Observed:
     if view.refused:
-        return Observed(_FALSE, view.refused.reason, view.refused.message)
-    notes = "; ".join(view.steps.notes)
+        return Observed(_FALSE, view.refused.reason, checks.why_refused(view.refused.sentences))
+    notes = view.steps.notes
     return Observed(
         _TRUE,
         Reason.ACCEPTED,
-        f"The clones are like production's pods, except: {notes}." if notes else
-        "The resource can be acted on.",
-    )  # fmt: skip
+        checks.what_differs(notes) if notes else "The resource can be acted on.",
+    )
 
 
 def _shadow_available(view: View) -> Observed:
@@ -104,6 +111,8 @@ def _isolated(view: View) -> Observed:
     state = view.steps.isolation
     if state is None:
         return Observed(_UNKNOWN, Reason.NOT_TESTED, "There are no clones to isolate.")
+    if state.open:
+        return Observed(_FALSE, Reason.NOT_REQUESTED, state.message)
     if not state.tested:
         return Observed(_UNKNOWN, Reason.NOT_TESTED, state.message)
     if state.enforced is None:
@@ -130,8 +139,7 @@ def _mirroring_active(view: View) -> Observed:
 
 
 def _traffic(view: View) -> Observed:
-    situation, seen = view.situation, view.judgement.comparison if view.judgement else None
-    received = seen.received if seen else 0
+    situation = view.situation
     if situation.through_envoy and view.entry_requests is None:
         return _as_before(view, "No Envoy could be asked for its counters.")
     if situation.through_envoy and view.entry_requests == 0:
@@ -144,28 +152,57 @@ def _traffic(view: View) -> Observed:
             f"Service {entry} instead of {production}: same ports, same namespace. Connections "
             "that are open already stay where they are until their clients open new ones.",
         )
-    if received == 0:
-        where = f"{names.child(situation.name, Role.COMPARATOR)}:{names.COPIES_PORT}"
-        return Observed(
-            _FALSE,
-            Reason.NO_TRAFFIC,
-            f"No copy has arrived at Service {where} yet.",
-        )
+    silence = _silence(view)
+    if silence:
+        return Observed(_FALSE, Reason.NO_TRAFFIC, silence)
     return Observed(
         _TRUE, Reason.MIRRORING, f"{view.steps.percent} % of the eligible requests are copied."
     )
 
 
+def _silence(view: View) -> str:
+    """Say that no copies come, as far as comparators could be read; empty where they do."""
+    judged, measured = view.judgement, view.last_measurement
+    if judged is None or judged.comparison.received == 0:
+        where = f"{names.child(view.situation.name, Role.COMPARATOR)}:{names.COPIES_PORT}"
+        return f"No copy has arrived at Service {where} yet."
+    if judged.last_copy is None:
+        return "Copies arrive, but none of them could be sent to the clones yet."
+    if measured is not None and measured - judged.last_copy > SILENT_SECONDS:
+        return f"The last copy was sent to the clones at {at(judged.last_copy):%Y-%m-%d %H:%M} UTC."
+    return ""
+
+
+_READ: Final = {reason.value: reason for reason in (
+    Reason.MIRRORING, Reason.NOT_ATTACHED, Reason.NO_TRAFFIC,
+)}  # fmt: skip
+"""Reasons that rest on a reading; the others rest on what was asked for then."""
+
+
 def _as_before(view: View, why: str) -> Observed:
-    """Give what was last observed: a reading that failed says nothing new."""
+    """Give what was last read: a reading that failed says nothing new."""
     before = view.before.condition(ConditionType.MIRRORING_ACTIVE)
-    if before is None:
+    if before is None or before.reason not in _READ:
         return Observed(_UNKNOWN, Reason.NOT_MEASURED, why)
-    return Observed(before.status, Reason(before.reason), before.message)
+    message = before.message
+    if before.observed_generation != view.situation.resource.metadata.generation:
+        message = f"{why} Before the last change of spec: {message}"
+    return Observed(before.status, _READ[before.reason], message)
 
 
 def _responses_match(view: View) -> Observed:
-    gates = [view.gate(GateName.CRITICAL_DIFFERENCES), view.gate(GateName.MATCH_RATE)]
+    spec = view.situation.spec
+    if spec.reference.mode is ReferenceMode.NONE:
+        return Observed(
+            _UNKNOWN,
+            Reason.NOT_REQUESTED,
+            "There is no reference (spec.reference.mode: None), so nothing is compared.",
+        )
+    if all(spec.gates.mode(gate) is GateMode.OFF for gate in _COMPARING):
+        return Observed(
+            _UNKNOWN, Reason.NOT_REQUESTED, f"The gates {' and '.join(_COMPARING)} are Off."
+        )
+    gates = [view.gate(name) for name in _COMPARING]
     for gate, reason in zip(gates, (Reason.CRITICAL_DIFFERENCE, Reason.MISMATCH), strict=True):
         if gate and gate.result is GateResult.FAILED:
             return Observed(_FALSE, reason, gate.message)
@@ -174,6 +211,9 @@ def _responses_match(view: View) -> Observed:
         return Observed(_TRUE, Reason.MATCH, " ".join(gate.message for gate in known))
     waiting = next((g.message for g in known if g.result is GateResult.INCONCLUSIVE), "")
     return Observed(_UNKNOWN, Reason.INSUFFICIENT_EVIDENCE, waiting or "Nothing is compared yet.")
+
+
+_COMPARING: Final = (GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE)
 
 
 def _not_measured(what: str) -> Observe:
@@ -230,7 +270,7 @@ def _ready(view: View, seen: Mapping[ConditionType, Observed]) -> Observed:
     if situation.deleting:
         return Observed(_FALSE, Reason.TERMINATING, view.steps.waiting or "Taking everything down.")
     if view.refused:
-        return Observed(_FALSE, view.refused.reason, view.refused.message)
+        return seen[ConditionType.ACCEPTED]
     if view.steps.waiting:
         return Observed(_FALSE, Reason.NOT_READY, view.steps.waiting)
     needed = [ConditionType.SHADOW_AVAILABLE] if situation.wants_clones else []

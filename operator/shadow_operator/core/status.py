@@ -1,17 +1,11 @@
 """Status: everything that a person or a tool reads, composed from one `View`."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final, TypeAlias
 
-from shadow_operator.api.enums import (
-    HealthState,
-    MirrorProvider,
-    Phase,
-    RequestedPhase,
-    SoakState,
-)
+from shadow_operator.api.enums import HealthState, Phase, RequestedPhase, SoakState
 from shadow_operator.api.errors import InvalidSpec
-from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import (
     Condition,
@@ -23,22 +17,28 @@ from shadow_operator.api.status import (
     Summary,
     WorkloadHealth,
 )
-from shadow_operator.core import conditions, names
-from shadow_operator.core.conditions import at
+from shadow_operator.core import checks, conditions, evidence, next_step
+from shadow_operator.core.commands import Commands
+from shadow_operator.core.conditions import Observed, at
 from shadow_operator.core.situation import Situation
+from shadow_operator.core.snapshot import LayerReading
 from shadow_operator.core.view import View
+from shadow_operator.core.wording import column
+
+Seen: TypeAlias = Mapping[ConditionType, Observed]
 
 
 def compose(view: View) -> Status:
     """Compose the whole status; equal to the one before where nothing is new."""
-    situation, judged = view.situation, view.judgement
+    situation, judged, refused = view.situation, view.judgement, view.refused
     seen = conditions.observe(view)
     return Status(
         observed_generation=situation.resource.metadata.generation,
         phase=_phase(view),
         message=_message(view, seen),
-        next_step=_next_step(view),
-        conditions=seen,
+        next_step=next_step.of(view),
+        conditions=conditions.dated(view, seen),
+        preflight=checks.preflight(view.steps.notes, refused.sentences if refused else ()),
         summary=_summary(view, seen),
         verdict=judged.verdict if judged else None,
         gates=judged.gates if judged else (),
@@ -58,7 +58,7 @@ def _phase(view: View) -> Phase:
         (situation.spec.phase is RequestedPhase.NONE and view.steps.done, Phase.IDLE),
         (situation.spec.phase is RequestedPhase.NONE, Phase.TERMINATING),
         (view.refused is not None, Phase.PENDING),
-        (situation.finished and not situation.wants_copies, Phase.COMPLETED),
+        (view.over, Phase.COMPLETED),
         (view.paused, Phase.PAUSED),
         (view.steps.recording, Phase.RECORDING),
         (view.blocked, Phase.PENDING),
@@ -71,70 +71,46 @@ def _phase(view: View) -> Phase:
     return Phase.SOAKING if soaking else Phase.MIRRORING
 
 
-def _message(view: View, seen: tuple[Condition, ...]) -> str:
-    if view.problem:
-        return view.problem
-    found = {condition.type: condition for condition in seen}
-    for kind in (ConditionType.ACCEPTED, ConditionType.READY):
-        if found[kind].status is ConditionStatus.FALSE:
-            return found[kind].message
-    verdict = view.judgement.verdict if view.judgement else None
-    if view.situation.spec.phase is RequestedPhase.NONE:
-        last = f" The last verdict was {verdict.decision}: {verdict.message}" if verdict else ""
-        return f"Nothing is shadowed.{last}"
-    if view.paused:
-        return f"Copying is paused. {found[ConditionType.MIRRORING_ACTIVE].message}"
-    return verdict.message if verdict else "Copies are on their way; nothing is compared yet."
+_MESSAGE_BYTES: Final = 512
 
 
-def _next_step(view: View) -> str | None:
-    situation = view.situation
-    resource = f"shadowdeployment {situation.name} -n {situation.resource.namespace}"
-    patch = f"kubectl patch {resource} --type merge -p "
-    pods = f"-n {situation.resource.namespace} -l hal9.ai/shadow={situation.name}"
-    entry = names.child(situation.name, Role.MIRROR)
-    for holds, step in (
-        (situation.deleting, None),
-        (view.refused, f"kubectl edit {resource}"),
-        (
-            situation.spec.phase is RequestedPhase.NONE and situation.finished,
-            # With the evidence that ended the last run, the next would be over at once.
-            patch + """'{"spec":{"phase":"Shadow","restartedAt":"'$(date +%s)'"}}'""",
-        ),
-        (
-            situation.spec.phase is RequestedPhase.NONE,
-            patch + """'{"spec":{"phase":"Shadow"}}'""",
-        ),
-        (situation.stop is not None, f"kubectl annotate {resource} hal9.ai/stop-"),
-        (situation.spec.suspend, patch + """'{"spec":{"suspend":false}}'"""),
-        (view.blocked, patch + """'{"spec":{"clones":{"isolation":"BestEffort"}}}'"""),
-        (view.steps.waiting, f"kubectl get pods {pods}"),
-        (view.unattached, f"kubectl get service {entry} -n {situation.resource.namespace}"),
+def _message(view: View, seen: Seen) -> str:
+    ready, active = seen[ConditionType.READY], seen[ConditionType.MIRRORING_ACTIVE]
+    refused, verdict = view.refused, view.judgement.verdict if view.judgement else None
+    last = f" The last verdict was {verdict.decision}: {verdict.message}" if verdict else ""
+    for holds, message in (
+        (view.problem, view.problem),
+        (refused, checks.why_refused(refused.sentences, _MESSAGE_BYTES) if refused else ""),
+        (ready.status is ConditionStatus.FALSE, ready.message),
+        (view.situation.spec.phase is RequestedPhase.NONE, f"Nothing is shadowed.{last}"),
+        (view.paused, f"Copying is paused. {active.message}"),
+        (verdict, verdict.message if verdict else ""),
+        (active.status is not ConditionStatus.TRUE, f"Nothing is copied. {active.message}"),
     ):
         if holds:
-            return step
-    return (view.judgement.next_step or None) if view.judgement else None
+            return message
+    return "Copies are on their way; nothing is compared yet."
 
 
-def _summary(view: View, seen: tuple[Condition, ...]) -> Summary:
+def _summary(view: View, seen: Seen) -> Summary:
     situation, judged = view.situation, view.judgement
-    verdict = judged.verdict if judged else None
-    effective = view.steps.percent or situation.effective_percent
+    verdict, ready = judged.verdict if judged else None, seen[ConditionType.READY]
+    percent = "?" if view.in_force is None else f"{view.in_force}%"
+    shown = situation.wants_clones or view.in_force != 0
+    waits = "" if ready.status is ConditionStatus.TRUE else ready.reason
     return Summary(
         match=judged.match_column if judged else None,
         soak=judged.soak_column if judged else None,
-        mirror=f"{effective}%/{situation.spec.sampling_percent}%"
-        if situation.wants_clones
-        else None,
+        mirror=f"{percent}/{situation.spec.sampling_percent}%" if shown else None,
         blocked_by=_blocked_by(view),
         errors=judged.errors_column if judged else None,
-        reason=verdict.reason if verdict else _not_ready_reason(seen),
+        reason=(verdict.reason if verdict else waits) or None,
     )
 
 
 def _blocked_by(view: View) -> str | None:
     judged = view.judgement.blocked_by if view.judgement else ""
-    for holds, column in (
+    for holds, word in (
         (view.refused, "accepted"),
         (not view.situation.wants_clones, ""),
         (view.blocked, "isolation"),
@@ -144,13 +120,8 @@ def _blocked_by(view: View) -> str | None:
         (view.unattached, "traffic"),
     ):
         if holds:
-            return column or None
-    return judged or None
-
-
-def _not_ready_reason(seen: tuple[Condition, ...]) -> str | None:
-    ready = next((c for c in seen if c.type is ConditionType.READY), None)
-    return ready.reason if ready and ready.status is not ConditionStatus.TRUE else None
+            return word or None
+    return column(judged) or None
 
 
 def _health(view: View) -> Health:
@@ -158,14 +129,7 @@ def _health(view: View) -> Health:
     if not situation.wants_clones:
         return Health()
     return Health(
-        layers=tuple(
-            LayerHealth(
-                name=reading.name,
-                state=_state(reading.healthy),
-                message=reading.message[:256],
-            )
-            for reading in situation.snapshot.layers
-        ),
+        layers=_layers(view),
         workloads=tuple(
             WorkloadHealth(
                 name=workload.name,
@@ -173,11 +137,48 @@ def _health(view: View) -> Health:
                 ready=workload.ready,
                 desired=workload.desired,
                 restarts=workload.restarts,
-                message=workload.message[:256],
+                message=workload.message,
             )
             for workload in situation.workloads.values()
         ),
     )
+
+
+def _layers(view: View) -> tuple[LayerHealth, ...]:
+    """Give every layer of the spec, and those of its preset that are switched off."""
+    spec, preset = view.situation.spec, view.situation.spec.effective_preset
+    read = {reading.name: reading for reading in view.situation.snapshot.layers}
+    off = [layer for layer in (preset.layers if preset else ()) if layer not in spec.layers]
+    return (
+        *(_layer(view, layer, read.get(layer)) for layer in spec.layers),
+        *(
+            LayerHealth(name=layer, state=HealthState.DISABLED, message="It is not in spec.layers.")
+            for layer in off
+        ),
+    )
+
+
+def _layer(view: View, name: str, reading: LayerReading | None) -> LayerHealth:
+    if reading is None:
+        message = "It was not asked yet."
+        return LayerHealth(name=name, state=HealthState.UNKNOWN, message=message)
+    known = view.before.health.layers if view.before.health else ()
+    before = next((layer for layer in known if layer.name == name), None)
+    seen = LayerHealth(
+        name=name,
+        state=_state(reading.healthy),
+        message=reading.message,
+        last_probe_time=before.last_probe_time if before else None,
+    )
+    if seen == before and not _is_old(view, before.last_probe_time):
+        return before
+    return seen.model_copy(update={"last_probe_time": at(view.now)})
+
+
+def _is_old(view: View, time: datetime | None) -> bool:
+    """Whether it is an interval ago: more often, status is not written for a time alone."""
+    interval = view.situation.snapshot.settings.interval_seconds
+    return time is None or view.now - time.timestamp() >= 0.9 * interval
 
 
 def _state(healthy: bool | None) -> HealthState:
@@ -192,18 +193,26 @@ def _no_soak(situation: Situation) -> Soak:
 
 def _mirror(view: View) -> MirrorStatus:
     spec = view.situation.spec
-    envoy = spec.mirror.provider is MirrorProvider.ENVOY
     return MirrorStatus(
         provider=spec.mirror.provider,
         requested_percent=spec.sampling_percent,
-        effective_percent=view.steps.percent if envoy or view.steps.percent else 0,
+        effective_percent=view.in_force,
         coverage=view.judgement.coverage if view.judgement else None,
         last_off_reason=view.progress.off_reason or None,
     )
 
 
-def _paused_time(view: View) -> Any:
+def _paused_time(view: View) -> datetime | None:
     return (view.before.paused_time or at(view.now)) if view.paused else None
+
+
+def unconfirmed(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a status that was composed before an Envoy did not take what it was told."""
+    mirror, summary = dict(written.get("mirror") or {}), dict(written.get("summary") or {})
+    if mirror.pop("effectivePercent", None) is None:
+        return dict(written)
+    summary["mirror"] = f"?/{mirror['requestedPercent']}%"
+    return {**written, "mirror": mirror, "summary": summary}
 
 
 def unread(situation: Situation, why: str) -> Status:
@@ -213,6 +222,8 @@ def unread(situation: Situation, why: str) -> Status:
         update={
             "phase": before.phase or Phase.PENDING,
             "message": f"Nothing is changed while {why.rstrip('.')}.",
+            # What was to be done before need not be what helps now.
+            "next_step": next_step.for_broken(situation) if evidence.problem(situation) else None,
         }
     )
 
@@ -220,7 +231,7 @@ def unread(situation: Situation, why: str) -> Status:
 def invalid(body: Mapping[str, Any], error: InvalidSpec, now: float) -> dict[str, Any]:
     """Give the last status, refused: the spec can't be read, so nothing else is new."""
     before = Status.parse(dict(body.get("status") or {}))
-    sentence = " ".join(error.problems)[:1000]
+    sentence = checks.why_refused(error.problems)
     generation = body["metadata"].get("generation", 0)
     refused = tuple(
         Condition(
@@ -239,7 +250,9 @@ def invalid(body: Mapping[str, Any], error: InvalidSpec, now: float) -> dict[str
         update={
             "observed_generation": generation,
             "phase": before.phase or Phase.PENDING,
-            "message": sentence,
+            "message": checks.why_refused(error.problems, _MESSAGE_BYTES),
+            "next_step": Commands(body["metadata"]["namespace"], body["metadata"]["name"]).edit(),
+            "preflight": checks.preflight((), error.problems),
             "conditions": (*refused, *(c for c in before.conditions if c.type not in _REFUSED)),
         }
     ).to_dict()

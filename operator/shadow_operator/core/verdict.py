@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from shadow_operator.api.enums import Decision, GateMode, GateName, GateResult
-from shadow_operator.api.names import SHORT_NAME
-from shadow_operator.api.reasons import VerdictReason
+from shadow_operator.api.enums import AfterVerdict, Decision, GateMode, GateName, GateResult
+from shadow_operator.api.names import LABEL_ROLE, LABEL_SHADOW, Role
+from shadow_operator.api.reasons import ConditionType, VerdictReason
 from shadow_operator.api.status import Gate
 from shadow_operator.core.case import Case, Outcome
+from shadow_operator.core.commands import Commands
 from shadow_operator.core.gates import missing_credential
 from shadow_operator.core.ledger import Decided
 from shadow_operator.core.wording import count, duration, percent, progress, words
@@ -23,6 +24,11 @@ class Subject:
     shadow_image: str = ""
     """Image id as the kubelet resolved it."""
     production_image: str = ""
+
+    @property
+    def commands(self) -> Commands:
+        """What a person can do about it."""
+        return Commands(self.namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,8 @@ def decide(
 ) -> Choice | None:
     """Decide; None until something was sent to the shadow.
 
-    `before` is the decision under the same rules: `ProceedToCanary` stays until a gate fails, since
-    what was shown is shown, even if nothing is measured any more.
+    `before` is the decision under the same rules: `ProceedToCanary` stays until a gate fails or the
+    soak begins anew, since what was shown is shown, even if nothing is measured any more.
     """
     if not case.tally.attempts:
         return None
@@ -58,11 +64,9 @@ def decide(
     failed = [o.gate for o in required if o.gate.result is GateResult.FAILED]
     if failed:
         return _investigate(case, failed, subject)
-    kept = before is not None and before.complete
-    if kept and before and before.decision is Decision.PROCEED_TO_CANARY:
-        return _proceed(case, outcomes, subject)
+    kept = before is not None and before.decision is Decision.PROCEED_TO_CANARY
     open_ones = [o for o in required if o.gate.result not in PASSING]
-    if not open_ones and case.soaked:
+    if case.soaked and (kept or not open_ones):
         return _proceed(case, outcomes, subject)
     return _extend(case, open_ones, subject)
 
@@ -75,7 +79,7 @@ def _investigate(case: Case, failed: list[Gate], subject: Subject) -> Choice:
         decision=Decision.INVESTIGATE,
         reason=VerdictReason.CRITICAL_DIFFERENCE if critical else VerdictReason.GATE_FAILED,
         message=f"{first.name}: {first.message}{others}",
-        next_step=_show(first.name, subject),
+        next_step=_show(first, subject),
         blocked_by=first.name,
         final=case.soaked or _expired(case),
     )
@@ -98,10 +102,7 @@ def _proceed(case: Case, outcomes: tuple[Outcome, ...], subject: Subject) -> Cho
             f"{sum(g.result is GateResult.PASSED for g in gates)} gates passed, {silent} do not "
             f"apply."
         ),
-        next_step=(
-            f"kubectl -n {subject.namespace} patch {SHORT_NAME} {subject.name} --type merge "
-            """-p '{"spec":{"phase":"None"}}'"""
-        ),
+        next_step=subject.commands.patch({"phase": "None"}),
         blocked_by="",
         final=True,
     )
@@ -133,6 +134,8 @@ def _extend(case: Case, open_ones: list[Outcome], subject: Subject) -> Choice:
 
 
 def _soak_sentence(case: Case, soak: str) -> str:
+    if _over(case):
+        return f"{soak}; the run is over: start it again, if need be with more maxDurationSeconds."
     stands = case.ledger.soak.standstill
     return (
         f"{soak}; the clock stands: {words(stands)}."
@@ -145,34 +148,40 @@ def _expired(case: Case) -> bool:
     return case.ledger.mirrored >= case.spec.max_duration_seconds
 
 
+def _over(case: Case) -> bool:
+    """Whether there is nothing more to wait for: the time is over, and the mirror off."""
+    return _expired(case) and case.spec.after_verdict is not AfterVerdict.KEEP
+
+
 def _expired_sentence(case: Case) -> str:
     return f"Mirrored for {duration(case.ledger.mirrored)} without a decision. "
 
 
 def _unblock(case: Case, blocking: Gate | None, subject: Subject) -> str:
+    commands, listed = subject.commands, case.spec.mirror.forward_headers
+    unproven = blocking is not None and blocking.name is GateName.UNPROVEN
+    lost = missing_credential(case) if unproven else None
+    changes = {"mirror": {"forwardHeaders": [*listed, lost[0]]}} if lost else {}
+    if _over(case):
+        return commands.restart(**changes)
+    if changes:
+        return commands.patch(changes)
     if blocking is None:
-        left = int(case.remaining_soak) + 300
-        return (
-            f"kubectl -n {subject.namespace} wait {SHORT_NAME}/{subject.name} "
-            f"--for=condition=SoakComplete --timeout={left}s"
-        )
-    lost = missing_credential(case.tally) if blocking.name is GateName.UNPROVEN else None
-    if lost:
-        return (
-            f"kubectl -n {subject.namespace} patch {SHORT_NAME} {subject.name} --type merge "
-            f"""-p '{{"spec":{{"mirror":{{"forwardHeaders":["{lost[0]}"]}}}}}}'"""
-        )
-    return _show(blocking.name, subject)
+        return commands.wait(ConditionType.SOAK_COMPLETE, int(case.remaining_soak) + 300)
+    return _show(blocking, subject)
 
 
 _DIFFERENCES = (
     r"""{range .status.comparison.topDifferences[*]}{.route} {.path} {.kind} {.count}{"\n"}{end}"""
 )
+_IN_THE_LOGS = frozenset({GateName.SHADOW_ERRORS, GateName.TIMEOUTS, GateName.LAYERS})
 
 
-def _show(gate: GateName, subject: Subject) -> str:
-    get = f"kubectl -n {subject.namespace} get {SHORT_NAME} {subject.name} -o jsonpath="
-    if gate in {GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE}:
-        return f"{get}'{_DIFFERENCES}'"
-    path = f"""{{.status.gates[?(@.name=="{gate}")].message}}"""
-    return f"{get}'{path}'"
+def _show(gate: Gate, subject: Subject) -> str:
+    mismatches = gate.name is GateName.MATCH_RATE and gate.result is GateResult.FAILED
+    if mismatches or gate.name is GateName.CRITICAL_DIFFERENCES:
+        return subject.commands.show(_DIFFERENCES)
+    if gate.name in _IN_THE_LOGS:
+        pods = f"{LABEL_SHADOW}={subject.name},{LABEL_ROLE}={Role.SHADOW}"
+        return subject.commands.run("logs", "-l", pods, "--prefix", "--tail", "100")
+    return subject.commands.show(f"""{{.status.gates[?(@.name=="{gate.name}")].message}}""")

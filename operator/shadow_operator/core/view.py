@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shadow_operator.api.enums import GateName
+from shadow_operator.api.enums import AfterVerdict, GateName
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import Gate, Status
 from shadow_operator.core.acceptance import Refusal
@@ -56,17 +56,43 @@ class View:
         return state is not None and state.tested and not state.allows(demand)
 
     @property
-    def paused(self) -> bool:
-        """Whether a person keeps copies off."""
+    def over(self) -> bool:
+        """Whether the run has come to its end, so that nothing is copied any more."""
         situation = self.situation
-        return situation.wants_clones and (situation.stop is not None or situation.spec.suspend)
+        return situation.finished and situation.spec.after_verdict is not AfterVerdict.KEEP
+
+    @property
+    def paused(self) -> bool:
+        """Whether a person keeps off copies that would be made."""
+        situation = self.situation
+        stopped = situation.stop is not None or situation.spec.suspend
+        return situation.wants_clones and stopped and not self.over
 
     @property
     def unattached(self) -> bool:
         """Whether Envoy waits for its first request."""
-        situation = self.situation
-        waits = situation.through_envoy and situation.wants_copies and not self.steps.waiting
+        situation, steps = self.situation, self.steps
+        ready = not steps.waiting or steps.recording
+        waits = situation.through_envoy and situation.wants_copies and ready
         return waits and self.entry_requests == 0 and situation.spec.sampling_percent > 0
+
+    @property
+    def in_force(self) -> int | None:
+        """Percentage that is copied now; None where no Envoy can say it.
+
+        An Envoy that answered takes what it is told before status is written; one that did not goes
+        on as it did when it was last known.
+        """
+        situation, told = self.situation, self.steps.percent
+        if not situation.through_envoy:
+            return told
+        answered = any(isinstance(item, Found) for _, item in situation.readings)
+        all_known = situation.active is not None
+        if answered and (told or all_known):
+            return told
+        mirror = self.before.mirror
+        was_off = mirror.effective_percent == 0 if mirror else not situation.progress.mirroring
+        return 0 if all_known or was_off else None
 
     @property
     def gates(self) -> Iterable[Gate]:

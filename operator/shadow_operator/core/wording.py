@@ -1,7 +1,11 @@
 """Numbers and reasons as people read them in status."""
 
 import re
+from collections.abc import Iterable, Mapping
 from math import floor
+from typing import Final
+
+from shadow_operator.api.enums import GateName
 
 
 def words(reason: str) -> str:
@@ -14,11 +18,15 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def percent(ratio: float) -> str:
-    """Write a ratio as percentage, never rounded up: `99.97%`, close to all `99.9996%`."""
-    digits = 4 if 0.9999 <= ratio < 1.0 else 2
+def percent(ratio: float, digits: int | None = None) -> str:
+    """Write a ratio as percentage, never rounded up: `99.97%`, close to all `99.9996%`.
+
+    `digits` behind the point are at most 2, and 4 where 2 would hide what is missing.
+    """
+    if digits is None:
+        digits = 4 if 0.9999 <= ratio < 1.0 else 2
     text = f"{floor(ratio * 100 * 10**digits + 1e-7) / 10**digits:.{digits}f}"
-    return text.rstrip("0").rstrip(".") + "%"
+    return (text.rstrip("0").rstrip(".") if digits else text) + "%"
 
 
 def ratio_text(ratio: float) -> str:
@@ -53,3 +61,39 @@ def _short(seconds: float) -> str:
         if whole >= 2 * unit or (whole and whole % unit == 0):
             return f"{whole // unit}{letter}"
     return f"{whole}s"
+
+
+_SHORT: Final[Mapping[str, str]] = {
+    GateName.CRITICAL_DIFFERENCES: "critical",
+    GateName.SHADOW_ERRORS: "errors",
+    GateName.ELIGIBLE_SHARE: "eligible",
+    GateName.JUDGED_SHARE: "judged",
+    GateName.MINIMUM_PAIRS: "pairs",
+    GateName.MEMORY_GROWTH: "memory",
+}
+
+
+def column(blocked_by: str) -> str:
+    """Write what is in the way in 11 letters at most; how far the soak is, its own column says."""
+    return _SHORT.get(blocked_by, blocked_by.partition(" ")[0])
+
+
+def packed(parts: Iterable[str], *, joint: str, room: int, most: int) -> tuple[str, ...]:
+    """Join parts into at most `most` texts of `room` bytes; the last counts what did not fit."""
+    groups: list[list[str]] = []
+    for part in parts:
+        if groups and len(joint.join((*groups[-1], part)).encode()) <= room:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    kept, missing = groups[:most], sum(map(len, groups[most:]))
+    while missing and len(joint.join((*kept[-1], _more(missing))).encode()) > room:
+        kept[-1].pop()
+        missing += 1
+    if missing:
+        kept[-1].append(_more(missing))
+    return tuple(joint.join(group) for group in kept)
+
+
+def _more(number: int) -> str:
+    return f"and {number} more"
