@@ -138,7 +138,7 @@ def remove(namespace: Namespace) -> None:
     namespace("delete", "pods", not_ours, "--grace-period=1", "--wait=false")
     namespace("delete", "shadowdeployments", "--all", "--wait=false")
     namespace.wait("end of resources and pods", lambda: _is_empty(namespace))
-    namespace("delete", "namespace", namespace.name, "--timeout=280s", timeout=300)
+    namespace("delete", "namespace", namespace.name, "--wait=false")
 
 
 def _is_empty(namespace: Namespace) -> bool:
