@@ -268,6 +268,23 @@ def test_a_failed_gate_takes_the_soak_away_until_it_holds_again() -> None:
     assert judged.soak.last_restart_reason == "gate layers failed"
 
 
+@pytest.mark.parametrize(
+    ("gate", "healthy", "routes"), [("layers", False, noisy), ("match-rate", True, buggy)]
+)
+def test_while_a_gate_fails_the_clock_stands_at_zero_and_says_so_once(
+    gate: str, healthy: bool, routes: Routes
+) -> None:
+    run = Run(layers=["Cognitive"], soakSeconds=86_400)
+    run.go(300, layers=(LayerReading("Cognitive", True, ""),))
+    run.go(600, routes, layers=(LayerReading("Cognitive", healthy, ""),))
+    failing = [one.soak for one in run.said if one.soak.reason == "GateFailed"]
+    assert len(failing) > 3
+    assert {(soak.state, soak.elapsed_seconds) for soak in failing} == {(SoakState.STOPPED, 0)}
+    assert {soak.last_restart_reason for soak in failing} == {f"gate {gate} failed"}
+    assert len({soak.last_restart for soak in failing}) == 1
+    assert run.said[-1].soak_column == "0s/24h"
+
+
 def test_a_crash_after_the_soak_restarts_it_while_copies_flow() -> None:
     run = Run()
     run.go(660)

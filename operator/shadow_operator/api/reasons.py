@@ -116,6 +116,7 @@ class SoakReason(StrEnum):
     ZERO_PERCENT = "ZeroPercent"
     DEPLOYING = "Deploying"
     NOT_MIRRORING = "NotMirroring"
+    GATE_FAILED = "GateFailed"
 
 
 class EventReason(StrEnum):

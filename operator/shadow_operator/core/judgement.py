@@ -9,6 +9,7 @@ from typing import Final
 
 from shadow_operator.api.enums import GateMode, GateName, GateResult, SoakState
 from shadow_operator.api.evidence import PathRule
+from shadow_operator.api.reasons import SoakReason
 from shadow_operator.api.spec import Spec
 from shadow_operator.api.status import (
     ComparisonStatus,
@@ -88,15 +89,12 @@ class Judgement:
     """Version of the rules that were applied."""
     last_copy: float | None
     """When copies were last seen to have been sent to the clones."""
-
-    @property
-    def failed(self) -> tuple[Gate, ...]:
-        """Gates that failed, required or not."""
-        return tuple(gate for gate in self.gates if gate.result is GateResult.FAILED)
+    clock: clock.Soak
+    """The soak clock after what these gates do to it."""
 
 
 def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgement:
-    """Judge the evidence. `now` (seconds since the epoch) only dates a changed decision."""
+    """Judge the evidence. `now` (seconds since the epoch) only dates what changes."""
     rules = rules_version(spec)
     ledger = _re_judged(ledger, rules)
     counted = tally(spec, ledger.counts, interval=ledger.interval)
@@ -112,16 +110,18 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
     outcomes = gates(case)
     before = ledger.decided if ledger.decided and ledger.decided.rules == rules else None
     choice = decide(case, outcomes, before, subject)
+    judged = tuple(outcome.gate for outcome in outcomes)
+    soak = _completed(ledger.soak, now) if soaked else _after_failures(spec, ledger, judged, now)
     return Judgement(
-        gates=tuple(outcome.gate for outcome in outcomes),
+        gates=judged,
         verdict=_verdict(choice, ledger, subject, now) if choice else None,
         comparison=_comparison(ledger, counted),
-        soak=_soak(spec, ledger, complete=soaked),
+        soak=_soak(spec, soak, complete=soaked),
         coverage=_coverage(ledger),
         next_step=choice.next_step if choice else "",
         blocked_by=choice.blocked_by if choice else "",
         match_column=_match_column(counted),
-        soak_column=progress(ledger.soak.counted, spec.soak_seconds),
+        soak_column=progress(soak.counted, spec.soak_seconds),
         errors_column=_errors_column(counted),
         final=choice.final if choice else False,
         soak_complete=soaked,
@@ -129,22 +129,12 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         look=_look_of_now(case, outcomes, rules, now),
         rules=rules,
         last_copy=ledger.last_copy,
+        clock=soak,
     )
 
 
 def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> Ledger:
-    """Write down what was decided: looks, the decision, and what a failed gate does to the soak.
-
-    Before the soak is complete, a failed Required gate restarts it. A gate that rules can turn
-    takes the time away only as long as it fails under the same rules: a changed rule re-judges the
-    past, so it gives the time back.
-    """
-    soak = _re_judged(ledger, judgement.rules).soak
-    if judgement.soak_complete:
-        since = soak.complete_since if soak.complete_since is not None else now
-        soak = soak.model_copy(update={"complete_since": since})
-    else:
-        soak = _after_failures(spec, soak, judgement, now)
+    """Write down what was decided: looks, the decision, and what gates did to the soak."""
     decided = ledger.decided
     if judgement.verdict:
         decided = Decided(
@@ -152,7 +142,9 @@ def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> L
             time=judgement.verdict.decided_time.timestamp(),
             rules=judgement.rules,
         )
-    return ledger.model_copy(update={"soak": soak, "look": judgement.look, "decided": decided})
+    return ledger.model_copy(
+        update={"soak": judgement.clock, "look": judgement.look, "decided": decided}
+    )
 
 
 def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
@@ -214,15 +206,26 @@ def _look_of_now(case: Case, outcomes: tuple[Outcome, ...], rules: str, now: flo
     )
 
 
-def _after_failures(spec: Spec, soak: clock.Soak, judgement: Judgement, now: float) -> clock.Soak:
-    required = [g.name for g in judgement.failed if spec.gates.mode(g.name) is GateMode.REQUIRED]
+def _completed(soak: clock.Soak, now: float) -> clock.Soak:
+    since = soak.complete_since if soak.complete_since is not None else now
+    return soak.model_copy(update={"complete_since": since})
+
+
+def _after_failures(spec: Spec, ledger: Ledger, judged: tuple[Gate, ...], now: float) -> clock.Soak:
+    """Begin at zero where a Required gate fails before the soak is complete.
+
+    A gate that rules can turn takes the time away only as long as it fails under the same rules: a
+    changed rule re-judges the past, so it gives the time back.
+    """
+    soak = ledger.soak.model_copy(update={"complete_since": None})
+    failed = [gate.name for gate in judged if gate.result is GateResult.FAILED]
+    required = [name for name in failed if spec.gates.mode(name) is GateMode.REQUIRED]
     lasting: list[GateName] = [name for name in required if name not in RULED]
-    soak = soak.model_copy(update={"complete_since": None})
     if lasting:
-        return clock.restart(soak, now=now, reason=f"gate {lasting[0]} failed")
+        return clock.restart(soak, now=now, reason=f"gate {lasting[0]} failed", failing=True)
     if required:
         return clock.forfeit(soak, now=now, reason=f"gate {required[0]} failed")
-    return soak
+    return clock.hold(soak)
 
 
 def _verdict(choice: Choice, ledger: Ledger, subject: Subject, now: float) -> Verdict:
@@ -280,15 +283,14 @@ def _top(difference: Difference) -> TopDifference:
     )
 
 
-def _soak(spec: Spec, ledger: Ledger, *, complete: bool) -> Soak:
-    soak = ledger.soak
+def _soak(spec: Spec, soak: clock.Soak, *, complete: bool) -> Soak:
+    reason = soak.standstill or (SoakReason.GATE_FAILED if soak.failing else "")
     if complete:
-        state = SoakState.COMPLETE
-    elif not soak.started:
+        state, reason = SoakState.COMPLETE, ""
+    elif not (soak.started or soak.failing):
         state = SoakState.NOT_STARTED
     else:
-        state = SoakState.STOPPED if soak.standstill else SoakState.RUNNING
-    reason = "" if complete else soak.standstill
+        state = SoakState.STOPPED if reason else SoakState.RUNNING
     return Soak(
         required_seconds=spec.soak_seconds,
         elapsed_seconds=int(soak.counted),

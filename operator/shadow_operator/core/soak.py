@@ -32,6 +32,8 @@ class Soak(BaseModel):
     last_restart: float | None = None
     restart_reason: str = ""
     """Why it last began at zero, as a clause."""
+    failing: bool = False
+    """That gate still fails: the clock stands at zero since `last_restart`."""
     complete_since: float | None = None
     """When it reached what the spec asks for."""
 
@@ -82,27 +84,45 @@ def wait(soak: Soak, reason: str) -> Soak:
     return soak.model_copy(update={"standstill": reason})
 
 
-def restart(soak: Soak, *, now: float, reason: str) -> Soak:
-    """Begin at zero: the new version crashed, or a gate failed."""
+def restart(soak: Soak, *, now: float, reason: str, failing: bool = False) -> Soak:
+    """Begin at zero: the new version crashed, or a gate is `failing`."""
     return Soak(
         counted_to=None if soak.counted_to is None else now,
         standstill=soak.standstill,
-        last_restart=now,
+        last_restart=_since(soak, now, reason) if failing else now,
         restart_reason=reason,
+        failing=failing,
     )
 
 
 def forfeit(soak: Soak, *, now: float, reason: str) -> Soak:
     """Begin at zero because of a gate that a changed rule may turn; rules can give it back."""
-    if soak.forfeited == soak.elapsed:
-        return soak
     return soak.model_copy(
-        update={"forfeited": soak.elapsed, "last_restart": now, "restart_reason": reason}
+        update={
+            "forfeited": soak.elapsed,
+            "last_restart": _since(soak, now, reason),
+            "restart_reason": reason,
+            "failing": True,
+        }
     )
+
+
+def hold(soak: Soak) -> Soak:
+    """Go on: no gate fails."""
+    return soak.model_copy(update={"failing": False}) if soak.failing else soak
 
 
 def give_back(soak: Soak) -> Soak:
     """Return what was forfeited: under the rules of now the gate never failed."""
     if soak.forfeited == 0.0:
         return soak
-    return soak.model_copy(update={"forfeited": 0.0, "last_restart": None, "restart_reason": ""})
+    return soak.model_copy(
+        update={"forfeited": 0.0, "last_restart": None, "restart_reason": "", "failing": False}
+    )
+
+
+def _since(soak: Soak, now: float, reason: str) -> float:
+    """Give the moment from which on it stands at zero for this reason."""
+    if soak.failing and soak.restart_reason == reason and soak.last_restart is not None:
+        return soak.last_restart
+    return now
