@@ -146,3 +146,9 @@ def test_every_gate_has_a_field_and_every_field_a_gate() -> None:
 def test_a_model_can_not_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         _spec().sampling_percent = 5  # type: ignore[misc]
+
+
+def test_routes_of_the_preset_come_after_those_of_the_spec() -> None:
+    spec = _spec(preset="HAL9", comparison={"routes": ["/api/v1/signal/latest"]})
+    assert spec.effective_routes == ("/api/v1/signal/latest", *HAL9.routes)
+    assert _spec(comparison={"routes": ["/carts/{id}"]}).effective_routes == ("/carts/{id}",)

@@ -22,6 +22,8 @@ class Preset:
     """Where a layer tells its health; `{layer}` is the layer's name in lower case."""
     health_path: str
     """Where the whole new system tells its health."""
+    routes: tuple[str, ...]
+    """Path templates of the API: declared, so that none has to be learned."""
     shadow_env: tuple[tuple[str, str], ...]
     """Environment that makes a process the shadow."""
     layers_variable: str
@@ -60,6 +62,22 @@ HAL9 = Preset(
     layers=("Substrate", "Protocol", "Cognitive", "Orchestration", "Intelligence"),
     layer_path_template="/hierarchical/{layer}/status",
     health_path="/hierarchical/health",
+    routes=(
+        "/api/v1/signal",
+        "/api/v1/signal/{id}",
+        "/api/v1/status",
+        "/api/v1/neurons",
+        "/api/v1/neurons/{id}",
+        "/api/v1/neurons/{id}/health",
+        "/api/v1/network/status",
+        "/api/v1/metrics",
+        "/api/v1/errors/recent",
+        "/health",
+        "/health/detailed",
+        "/ready",
+        "/livez",
+        "/readyz",
+    ),
     shadow_env=(("HAL9_SYSTEM", "hierarchical"), ("HAL9_SHADOW_MODE", "true")),
     layers_variable="HAL9_LAYERS",
     learning_env=MappingProxyType(

@@ -384,8 +384,8 @@ class Comparison(Model):
     routes: Annotated[
         tuple[PathTemplate, ...], Field(max_length=200, json_schema_extra=as_set())
     ] = ()
-    """Path templates such as `/api/v1/signal/{id}`. Default: learned; segments that look like
-    data become `{}`."""
+    """Path templates such as `/api/v1/signal/{id}`, before the preset's. Others are learned:
+    segments that look like data become `{}`."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 10
     """Seconds (1..600, default 10) after which an answer of a clone counts as a timeout."""
@@ -714,6 +714,12 @@ class Spec(Model):
         """The preset in force: the named one, or HAL9 where layers are named and no preset is."""
         chosen = self.preset or (PresetName.HAL9 if self.layers else PresetName.NONE)
         return PRESETS[chosen]
+
+    @property
+    def effective_routes(self) -> tuple[str, ...]:
+        """The declared path templates in force; the first that matches a path wins."""
+        preset = self.effective_preset
+        return (*self.comparison.routes, *(preset.routes if preset else ()))
 
     @property
     def effective_layer_path_template(self) -> str | None:

@@ -130,7 +130,7 @@ def comparator_config(
         connection_seconds=(
             OTHERS_CONNECTION_SECONDS if spec.mirror.provider is MirrorProvider.EXTERNAL else None
         ),
-        routes=spec.comparison.routes,
+        routes=spec.effective_routes,
         hints=tuple(hints),
         unordered=path_rules(spec.comparison.unordered),
     )

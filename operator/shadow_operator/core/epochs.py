@@ -43,7 +43,7 @@ def _measuring(spec: Spec) -> dict[str, object]:
         "include": sorted((rule.path, rule.match) for rule in mirror.include),
         "exclude": sorted((rule.path, rule.match) for rule in mirror.exclude),
         "forwardHeaders": sorted(header.lower() for header in mirror.forward_headers),
-        "routes": comparison.routes,  # the first match wins
+        "routes": spec.effective_routes,  # the first match wins
         "timeoutSeconds": comparison.timeout_seconds,
         "maxBodyBytes": comparison.max_body_bytes,
     }
