@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dev.cluster import images
-from dev.cluster.base import ClusterError, Progress
+from dev.cluster.base import ClusterError, Progress, Unavailable
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,7 +27,10 @@ class ExistingCluster:
         self.kubeconfig = Path(kubeconfig).expanduser().absolute()
         self._progress = progress
         if not self.kubeconfig.is_file():
-            raise ClusterError(f"SHADOW_KUBECONFIG names {self.kubeconfig}, which is no file")
+            raise Unavailable(
+                f"SHADOW_KUBECONFIG names {self.kubeconfig}, which is no file; name the kubeconfig "
+                "of a cluster of yours, or unset it."
+            )
 
     def load_image(self, archive: Path) -> None:
         """Refuse: only its owner can put images where its nodes find them."""

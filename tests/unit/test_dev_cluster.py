@@ -105,7 +105,7 @@ def test_an_existing_cluster_is_used_and_never_changed(cache: Path) -> None:
 
 
 def test_a_kubeconfig_that_is_not_there_is_named() -> None:
-    with pytest.raises(ClusterError, match="/nowhere, which is no file"):
+    with pytest.raises(Unavailable, match="/nowhere, which is no file"):
         ExistingCluster("any", "/nowhere", Silent())
 
 
