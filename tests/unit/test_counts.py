@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
-from shadow_operator.api.evidence import ComparatorConfig, PathCount, RouteCounts
+from shadow_operator.api.evidence import ComparatorConfig, PathCount, PlaceKind, RouteCounts
 from shadow_operator.comparator import export
+from shadow_operator.comparator.counts import TABLE_PLACES, ControlTally, Result, Rules
 from shadow_operator.comparator.counts import Counts as Measured
-from shadow_operator.comparator.counts import Result, Rules
+from shadow_operator.comparator.room import Room
 from shadow_operator.core.compare import Answer
 from shadow_operator.core.counts import Counts, merged, tightened
+from shadow_operator.core.shape import Shape
 from tests.support.readings import control, route
 from tests.unit.test_comparator_copy import BASE
 
@@ -103,3 +105,19 @@ def test_members_that_come_and_go_are_folded_alike() -> None:
     folded = route(0, {"$.x missing": 5, "$.x extra": 4, "$.y text": 900})
     [one] = tightened(Counts(routes=(folded,)), 2, 10).routes
     assert [s.places[0].kind for s in one.signatures] == ["extra", "missing"]
+
+
+def test_a_place_finds_room_on_both_sides_of_the_controls_or_on_none() -> None:
+    names = [f"x{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(TABLE_PLACES + 1)]
+    shape = Shape()
+    places = [(shape.grow(name, shape.body), PlaceKind.TEXT, "") for name in names]
+    *many, late = places
+    tally = ControlTally(Room(1 << 20))
+    for place in many:  # the reference disagrees with itself, the shadow happens not to
+        tally.add([place], [])
+    for _ in range(9):
+        tally.add([late], [late])
+    assert (tally.reference.pairs[late], tally.shadow.pairs[late]) == (0, 0)
+    assert (tally.reference.overflow, tally.shadow.overflow) == (9, 9)
+    tally.add(many[:1], many[:1])
+    assert tally.shadow.pairs[many[0]] == 1

@@ -30,7 +30,8 @@ SAMPLES: Final = 2
 TRIGGERED_PER_SIGNATURE: Final = 20
 """A signature that was seen this often needs no further extra control."""
 
-_PLACE_BYTES: Final = 90
+_PLACE_BYTES: Final = 180
+"""Of a place in the snapshot, in both tables of a control."""
 _SAMPLE_BYTES: Final = 260
 
 ERROR: Final = "Error"
@@ -126,26 +127,35 @@ class Question:
 
 
 class PlaceTable:
-    """In how many pairs each place differed; what finds no room is counted."""
+    """In how many pairs each place differed; what finds no room is counted.
 
-    __slots__ = ("_room", "overflow", "pairs")
+    Tables that are compared with each other share the places that they `know`, so that each of
+    them has a place or none does.
+    """
 
-    def __init__(self, room: Room) -> None:
+    __slots__ = ("_known", "_room", "overflow", "pairs")
+
+    def __init__(self, room: Room, known: set[Difference] | None = None) -> None:
         self._room = room
+        self._known: set[Difference] = set() if known is None else known
         self.pairs: Counter[Difference] = Counter()
         self.overflow = 0
 
     def add(self, places: Iterable[Difference]) -> None:
         """Count one pair's differing places."""
         for place in places:
-            if place not in self.pairs and not self._admit(place):
+            if place not in self._known and not self._admit(place):
                 self.overflow += 1
                 continue
             self.pairs[place] += 1
             place[0].differed = True
 
     def _admit(self, place: Difference) -> bool:
-        return len(self.pairs) < TABLE_PLACES and self._room.take(_PLACE_BYTES + len(place[0].path))
+        there_is = len(self._known) < TABLE_PLACES
+        if there_is and self._room.take(_PLACE_BYTES + len(place[0].path)):
+            self._known.add(place)
+            return True
+        return False
 
 
 class ControlTally:
@@ -155,8 +165,9 @@ class ControlTally:
 
     def __init__(self, room: Room) -> None:
         self.triples = 0
-        self.reference = PlaceTable(room)
-        self.shadow = PlaceTable(room)
+        known: set[Difference] = set()
+        self.reference = PlaceTable(room, known)
+        self.shadow = PlaceTable(room, known)
 
     def add(self, reference: Iterable[Difference], shadow: Iterable[Difference]) -> None:
         """Count where reference and control, and shadow and reference, differed."""
