@@ -70,9 +70,10 @@ class Outcome:
         ]
         for one in self.differences[:3]:
             critical = ", critical" if one.get("critical") else ""
+            pairs = "pair" if one["count"] == 1 else "pairs"
             lines.append(
                 f"  differs   {one['route']}  {one['path']}  "
-                f"({one['kind']}, {one['count']:,} pairs{critical})"
+                f"({one['kind']}, {one['count']:,} {pairs}{critical})"
             )
         return lines
 

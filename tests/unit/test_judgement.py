@@ -329,6 +329,8 @@ def test_a_look_that_hangs_on_undecided_pairs_is_not_used_up() -> None:
     assert judged.look is None
     assert judged.verdict is not None
     assert "waits for what is undecided" in judged.verdict.message
+    [odd] = [top for top in judged.comparison.top_differences if top.path == "$.odd"]
+    assert odd.excused_by == "undecided: noise or change, more controls will tell"
     assert decision(run.go(60, until_controlled)) is PROCEED
 
 

@@ -193,7 +193,7 @@ class TopDifference(StatusModel):
     """Whether it is critical."""
 
     excused_by: Annotated[str, Cut(128)] | None = None
-    """`noise`, or the rule and its reason; empty where it counts as a mismatch."""
+    """`noise`, the rule and its reason, or `undecided`; empty where it counts as a mismatch."""
 
 
 class ComparisonStatus(StatusModel):

@@ -271,8 +271,11 @@ def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
     )
 
 
+_UNDECIDED: Final = "undecided: noise or change, more controls will tell"
+
+
 def _top(difference: Difference) -> TopDifference:
-    excused = difference.excused_by
+    excused = difference.excused_by or (_UNDECIDED if difference.pending else None)
     return TopDifference(
         route=difference.route[:256],
         path=difference.place.path[:256],
