@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     add_name(up)
     up.add_argument("--control-plane", action="store_true", help="only the API, no node for pods")
     up.add_argument("--yes", action="store_true", help="don't ask before the machine is changed")
+    bring = add("prepare", _prepare, "bring all that a cluster here needs, without starting one")
+    bring.add_argument("--yes", action="store_true", help="don't ask before the machine is changed")
     add_name(add("down", _down, "stop a cluster and remove every trace of it"))
     add("status", _status, "what would be used here, and which clusters there are")
     load = add("load", _load, "put the images of an OCI archive on the cluster's node")
@@ -115,6 +117,11 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
     else:
         progress.say(f"no kubectl here: `{COMMAND} tool kubectl` compiles one; then run this again")
     print(shell.exports(cluster))
+
+
+def _prepare(options: argparse.Namespace, progress: Progress) -> None:
+    if choose(Machine.look()) == "source":
+        source.prepare(progress, ask=not options.yes)
 
 
 def _down(options: argparse.Namespace, progress: Progress) -> None:

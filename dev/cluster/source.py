@@ -12,7 +12,7 @@ from dev.cluster.base import ClusterError, Progress, run
 from dev.cluster.pki import Authority
 from dev.cluster.plane import Layout
 from dev.cluster.processes import Process, marked
-from dev.cluster.programs import CONTROL_PLANE, NODE, programs
+from dev.cluster.programs import CONTROL_PLANE, NODE, programs, tool
 from dev.cluster.running import ensure_running, wait_for
 from dev.cluster.state import BOOT_ID, State, names
 from dev.cluster.store import cluster_folder, locked
@@ -89,6 +89,16 @@ def find(name: str, progress: Progress) -> SourceCluster | None:
     if state is None or server is None or not server.alive():
         return None
     return SourceCluster(state, progress)
+
+
+def prepare(progress: Progress, *, ask: bool = False) -> None:
+    """Bring what a cluster with a node and its images are made of, so that a start is quick."""
+    packages.ensure(packages.NODE, progress, ask=ask)
+    programs((*CONTROL_PLANE, *NODE), progress)
+    for name in ("kubectl", "helm"):
+        tool(name, progress)
+    packages.ensure(packages.IMAGES, progress, ask=ask)
+    images.base_image(progress)
 
 
 def start(
