@@ -1,0 +1,52 @@
+"""Records of intervals, the older the coarser: two days in some hundred and fifty records."""
+
+from collections.abc import Iterable
+from typing import Final, Protocol, Self, TypeVar
+
+NEWEST: Final = 40
+"""Records that stay as they were taken: 20 minutes of them at the default interval."""
+STEPS: Final = ((2 * 3600.0, 300.0), (48 * 3600.0, 1800.0))
+"""(Age up to which, seconds that one record spans then); what is older goes."""
+
+
+class Record(Protocol):
+    """What was measured up to `end` (seconds since the epoch), over `seconds`."""
+
+    @property
+    def end(self) -> float: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    def merged(self, later: Self) -> Self:
+        """Return one record for both spans."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+def appended(series: tuple[R, ...], record: R) -> tuple[R, ...]:
+    """Return the series with one more record at its end.
+
+    Records come in order. Old ones are merged with neighbours that end in the same span of the
+    clock, so that the result does not depend on when they are merged.
+    """
+    now = record.end
+    old, new = series[: 1 - NEWEST], series[1 - NEWEST :]
+    kept = [r for r in old if now - r.end <= STEPS[-1][0]]
+    return (*_coarse(kept, now), *new, record)
+
+
+def _coarse(records: Iterable[R], now: float) -> tuple[R, ...]:
+    coarse: list[R] = []
+    for record in records:
+        if coarse and _belong_together(coarse[-1], record, now):
+            coarse[-1] = coarse[-1].merged(record)
+        else:
+            coarse.append(record)
+    return tuple(coarse)
+
+
+def _belong_together(before: R, record: R, now: float) -> bool:
+    span = next(span for age, span in STEPS if now - before.end <= age)
+    return before.end // span == record.end // span
