@@ -33,7 +33,6 @@ _UNJUDGED_GATES = (
     "throughput",
     "headroom",
     "memory_growth",
-    "alerts",
 )
 
 _RULES = "these rules are not supported yet; remove them, or ignore the path with a reason."

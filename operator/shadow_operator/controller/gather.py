@@ -11,7 +11,8 @@ import orjson
 from shadow_operator.adapters import comparators, envoy, layers
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.adapters.pods import reachable
-from shadow_operator.api.enums import RequestedPhase
+from shadow_operator.adapters.prometheus import Prometheus
+from shadow_operator.api.enums import GateMode, RequestedPhase
 from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
@@ -22,6 +23,7 @@ from shadow_operator.core.pods import read_pod
 from shadow_operator.core.serving import serving
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
+    AlertReading,
     Found,
     Item,
     LayerReading,
@@ -55,6 +57,7 @@ class Sources:
     http: httpx.AsyncClient
     """For calls to pods."""
     settings: Settings
+    prometheus: Prometheus | None = None
 
 
 async def gather(sources: Sources, key: Key, now: float) -> Snapshot | None:
@@ -87,20 +90,26 @@ async def _gather_all(
     api, http = sources.api, sources.http
     known = await _gather_first(sources, body, annotations, resource, now)
     situation, pods = Situation(known, resource, now), found(known.pods) or ()
-    (unlisted, selecting), production_pods, measured, mirrors, health, probe = await asyncio.gather(
-        _in_the_way(api, situation),
-        _production_pods(api, resource, known, now),
-        _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
-        _each(
-            pods,
-            Role.MIRROR,
-            lambda pod: envoy.read(
-                http, pod.ip, pod=pod.name, boot=f"{pod.uid}/{pod.container_id}"
+    ours, (selected, production_pods, health, alerts) = await asyncio.gather(
+        asyncio.gather(
+            _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
+            _each(
+                pods,
+                Role.MIRROR,
+                lambda pod: envoy.read(
+                    http, pod.ip, pod=pod.name, boot=f"{pod.uid}/{pod.container_id}"
+                ),
             ),
+            _probe(situation.child("v1", "Pod", names.child(resource.name, Role.PROBE))),
         ),
-        _layers(http, resource, known.children),
-        _probe(situation.child("v1", "Pod", names.child(resource.name, Role.PROBE))),
+        asyncio.gather(
+            _in_the_way(api, situation),
+            _production_pods(api, resource, known, now),
+            _layers(http, resource, known.children),
+            _alerts(sources.prometheus, resource),
+        ),
     )
+    (measured, mirrors, probe), (unlisted, selecting) = ours, selected
     return replace(
         known,
         production_pods=production_pods,
@@ -109,6 +118,7 @@ async def _gather_all(
         comparators=measured,
         mirrors=mirrors,
         layers=health,
+        alerts=alerts,
         probe=probe[0],
         probe_reachable_from_here=probe[1],
     )
@@ -282,6 +292,14 @@ async def _layers(
     address, port = service["spec"].get("clusterIP"), service["spec"]["ports"][0]["port"]
     host = f"[{address}]" if ":" in str(address) else address
     return await layers.probe(http, f"http://{host}:{port}", template, spec.layers)
+
+
+async def _alerts(
+    prometheus: Prometheus | None, resource: ShadowDeployment
+) -> Item[tuple[AlertReading, ...]]:
+    spec = resource.spec
+    watched = spec.gates.alerts.mode is not GateMode.OFF and spec.phase is RequestedPhase.SHADOW
+    return await prometheus.alerts(resource.namespace) if prometheus and watched else Missing()
 
 
 async def _probe(pod: Item[Manifest]) -> tuple[Item[Mapping[str, Any]], bool | None]:

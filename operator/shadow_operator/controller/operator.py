@@ -17,6 +17,7 @@ import structlog
 
 from shadow_operator.adapters.kubernetes import KubernetesApi, connect
 from shadow_operator.adapters.pods import pod_client
+from shadow_operator.adapters.prometheus import Prometheus
 from shadow_operator.api.names import (
     ANNOTATION_STOP,
     FIELD_MANAGER,
@@ -70,7 +71,10 @@ class Operator:
         """Connect to the API server."""
         api = await self._connect(logger)
         pods = await self.stack.enter_async_context(pod_client())
-        self.reconciler = Reconciler(Sources(api, pods, self.settings.for_decisions()))
+        url, token = self.settings.prometheus_url, self.settings.prometheus_token
+        prometheus = Prometheus(url, token=token) if url else None
+        sources = Sources(api, pods, self.settings.for_decisions(), prometheus)
+        self.reconciler = Reconciler(sources)
         self.workers = Workers(self.reconciler)
 
     async def stop(self) -> None:

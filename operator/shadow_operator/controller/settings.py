@@ -35,6 +35,11 @@ class OperatorSettings(BaseModel):
     They must be in the namespace of each ShadowDeployment: the operator can't read or copy them."""
     clone_priority_class: str = ""
     """PriorityClass of shadow and reference. Empty: the cluster's default."""
+    prometheus_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+    """Where a Prometheus answers, e.g. `http://prometheus.monitoring:9090`; it tells which alerts
+    began. Empty: none is asked."""
+    prometheus_token: Annotated[str, Field(repr=False)] = ""
+    """Bearer token for it."""
     watch_namespaces: str = ""
     """Namespaces to serve, comma separated. Empty: all, which needs a ClusterRole."""
     liveness_address: str = "http://0.0.0.0:8080/healthz"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.names import GROUP, Role
 from shadow_operator.api.reasons import SoakReason
-from shadow_operator.core import collect, judgement, ledger, objects, rules
+from shadow_operator.core import alerts, collect, judgement, ledger, objects, rules
 from shadow_operator.core.judgement import Judgement, Subject
 from shadow_operator.core.ledger import Ledger, UnreadableLedger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
@@ -129,6 +129,7 @@ def _ends(situation: Situation, current: Ledger) -> bool:
 def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
     mirroring = percent > 0
     clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
+    current = _with_alerts(situation, current)
     return collect.advance(
         current,
         situation.snapshot.comparators,
@@ -142,6 +143,14 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         standstill="" if mirroring else _standstill(situation),
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
     )
+
+
+def _with_alerts(situation: Situation, current: Ledger) -> Ledger:
+    progress = situation.progress
+    began = progress.mirroring_since if progress.epoch == current.epoch else None
+    read = situation.snapshot.alerts
+    noted = alerts.noted(current.alerts, read, situation.name, began=began, now=situation.now)
+    return current.model_copy(update={"alerts": noted})
 
 
 def _standstill(situation: Situation) -> SoakReason:

@@ -10,6 +10,7 @@ from typing import Final
 from shadow_operator.api.enums import GateMode, GateName, GateResult, MirrorProvider
 from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
+from shadow_operator.core.alerts import since
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.tally import Difference
@@ -315,6 +316,38 @@ def _untested_sentence(case: Case) -> str:
     return f" Untested, with fewer than {least} pairs: {named}{more}."
 
 
+def alerts(case: Case) -> Outcome:
+    """No alert began since copying began (runbook: no alerts triggered)."""
+    name, known = GateName.ALERTS, case.ledger.alerts
+    ignored = {rule.name: rule.reason for rule in case.spec.gates.alerts.ignore}
+    begun = [alert for alert in known.begun if alert.name not in ignored]
+    gate = Gate(
+        name=name,
+        result=GateResult.FAILED,
+        observed=count(len(begun)),
+        threshold="0",
+        samples=known.readings,
+        source="prometheus",
+    )
+    if begun:
+        named = ", ".join(f"{a.name} ({a.severity}, {since(a, known)})" for a in begun[:5])
+        more = f" and {len(begun) - 5} more" if begun[5:] else ""
+        text = f"Since copying began: {named}{more}."
+        return Outcome(concluded(gate, GateResult.FAILED, text))
+    if known.problem:
+        text = f"Prometheus can't be asked for alerts: {known.problem}."
+        return Outcome(concluded(gate, GateResult.ERROR, text))
+    if not known.configured:
+        return not_applicable(name, "No Prometheus is configured that knows alerts.")
+    if not known.readings:
+        return inconclusive(name, "Nothing was copied yet, so no alert can come of it.")
+    left_out = [alert.name for alert in known.begun if alert.name in ignored]
+    text = "No alert began since copying began."
+    text += f" Firing already before: {', '.join(known.before)}." if known.before else ""
+    text += f" Ignored by rule: {', '.join(left_out)}." if left_out else ""
+    return Outcome(concluded(gate, GateResult.PASSED, text))
+
+
 def _not_measured(name: GateName, what: str) -> Callable[[Case], Outcome]:
     return lambda _: not_applicable(name, f"{what} is not judged by this version.")
 
@@ -336,7 +369,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.THROUGHPUT: _not_measured(GateName.THROUGHPUT, "Throughput"),
     GateName.HEADROOM: _not_measured(GateName.HEADROOM, "Headroom"),
     GateName.MEMORY_GROWTH: _not_measured(GateName.MEMORY_GROWTH, "Growth of memory"),
-    GateName.ALERTS: _not_measured(GateName.ALERTS, "The set of alerts"),
+    GateName.ALERTS: alerts,
 }
-RULED: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE})
+RULED: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE, GateName.ALERTS})
 """Gates that a changed rule can turn without new evidence."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from shadow_operator.api.enums import Decision, GateName
 from shadow_operator.api.errors import ShadowOperatorError
 from shadow_operator.api.evidence import ComparatorSnapshot
+from shadow_operator.core.alerts import Alerts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
@@ -185,6 +186,7 @@ class Ledger(_Frozen):
     """When copies were last seen to have been sent to the clones."""
     soak: Soak = Soak()
     layers: dict[str, LayerRecord] = {}
+    alerts: Alerts = Alerts()
     mirrored: float = 0.0
     """Seconds of mirroring since the first copy, soak or not; what `maxDurationSeconds` limits."""
     advanced: float | None = None

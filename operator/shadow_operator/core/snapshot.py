@@ -116,6 +116,19 @@ class LayerReading:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertReading:
+    """One alert of the namespace that fires, or did lately."""
+
+    name: str
+    severity: str
+    """`warning` or `critical`."""
+    since: float
+    """Since when its condition holds, in seconds since the epoch."""
+    about: frozenset[str] = frozenset()
+    """Names of the objects that its labels name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator's installation decides, for all resources."""
 
@@ -165,5 +178,7 @@ class Snapshot:
     probe_reachable_from_here: bool | None = None
     """Whether the operator itself reaches the probe's target; without it, a refusal proves
     nothing."""
+    alerts: Item[tuple[AlertReading, ...]] = Missing()
+    """Alerts of the namespace; missing where no Prometheus is configured."""
     ledger: Item[Manifest] = Missing()
     """The ConfigMap that holds the evidence."""

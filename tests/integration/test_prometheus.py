@@ -1,0 +1,72 @@
+"""Alerts as a real Prometheus tells them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shadow_operator.adapters.prometheus import Prometheus
+from shadow_operator.core.snapshot import AlertReading, Found, Unknown
+from tests.support import prometheus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dev.cluster import Progress
+
+RULES = """
+groups:
+- name: rules
+  rules:
+  - {alert: Slow, expr: vector(1), labels: {namespace: shop, severity: warning, pod: cart-1}}
+  - {alert: Down, expr: vector(1), for: 1s, labels: {namespace: shop, severity: critical}}
+  - {alert: Pending, expr: vector(1), for: 1h, labels: {namespace: shop, severity: critical}}
+  - {alert: Chatty, expr: vector(1), labels: {namespace: shop, severity: info}}
+  - {alert: Elsewhere, expr: vector(1), labels: {namespace: bank, severity: critical}}
+  - {alert: Quoted, expr: vector(1), labels: {namespace: 'a"b\\c', severity: critical}}
+"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, progress: Progress) -> Iterator[str]:
+    """Give the address of a Prometheus with alerts of several namespaces."""
+    folder: Path = tmp_path_factory.mktemp("prometheus")
+    with prometheus.running(folder, RULES, progress) as url:
+        yield url
+
+
+async def alerts(url: str, namespace: str, *, expected: int) -> dict[str, AlertReading]:
+    """Ask until so many fire; a rule is first evaluated some seconds after the start."""
+    async with asyncio.timeout(60):
+        while True:
+            item = await Prometheus(url).alerts(namespace)
+            assert isinstance(item, Found), item
+            if len(item.value) >= expected:
+                return {alert.name: alert for alert in item.value}
+            await asyncio.sleep(0.2)
+
+
+async def test_what_fires_in_the_namespace_is_read_with_its_beginning(url: str) -> None:
+    found = await alerts(url, "shop", expected=2)
+    assert set(found) == {"Slow", "Down"}
+    assert found["Slow"].about == {"cart-1"}
+    assert found["Down"].severity == "critical"
+    assert abs(found["Down"].since - time.time()) < 120
+
+
+async def test_a_namespace_is_a_value_whatever_is_in_it(url: str) -> None:
+    assert set(await alerts(url, 'a"b\\c', expected=1)) == {"Quoted"}
+    assert await Prometheus(url).alerts('shop",alertname=~".*') == Found(())
+
+
+async def test_a_prometheus_that_is_not_there_is_unknown() -> None:
+    item = await Prometheus("http://127.0.0.1:1").alerts("shop")
+    assert item == Unknown("it could not be reached (ConnectionError)")
+
+
+async def test_an_answer_of_something_else_is_unknown(url: str) -> None:
+    assert await Prometheus(f"{url}/nothing").alerts("shop") == Unknown("it answered 404")
