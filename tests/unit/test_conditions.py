@@ -10,7 +10,8 @@ from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import ConditionType
 from tests.support.world import World, deployment_ref, mirroring, up
 
-ALWAYS = [kind.value for kind in ConditionType if kind not in ("Reconciling", "Stalled")]
+SOMETIMES = ("Reconciling", "Stalled", "SelfTestPassed")
+ALWAYS = [kind.value for kind in ConditionType if kind not in SOMETIMES]
 
 
 def conditions(world: World) -> dict[str, dict[str, str]]:
@@ -143,6 +144,10 @@ TABLE: dict[str, tuple[Callable[[], World], dict[str, tuple[str, str]]]] = {
             "MirroringActive": ("False", "Suspended"),
             "Ready": ("True", "AsRequested"),
         },
+    ),
+    "a self-test that has begun": (
+        edited(selfTest="Unchanged"),
+        {"SelfTestPassed": ("Unknown", "InsufficientEvidence")},
     ),
     "stopped": (
         stopped,

@@ -96,6 +96,16 @@ class PathMatchType(StrEnum):
     EXACT = "Exact"
 
 
+class SelfTest(StrEnum):
+    """Whether the judge is tested instead of the new version."""
+
+    DISABLED = "Disabled"
+    UNCHANGED = "Unchanged"
+    """Production's own version in both roles: nothing may count as a difference."""
+    PLANTED_FAULT = "PlantedFault"
+    """The same, with wrong answers planted in the comparator: they must be caught."""
+
+
 class AfterVerdict(StrEnum):
     """What happens once the verdict is final."""
 

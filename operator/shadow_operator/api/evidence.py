@@ -285,5 +285,7 @@ class ComparatorConfig(_Wire):
     """Known noise and ignored paths: counted singly, left out of signatures."""
     unordered: tuple[PathRule, ...] = ()
     """Arrays that are compared as multisets; their order is counted singly."""
+    plant_faults: bool = False
+    """A self-test: change one value in one of fifty answers of the shadow before comparing."""
     dead_man_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Not scraped for so long, the comparator discards copies."""

@@ -18,6 +18,8 @@ class ConditionType(StrEnum):
     PRODUCTION_UNAFFECTED = "ProductionUnaffected"
     LEARNING_ACTIVE = "LearningActive"
     SOAK_COMPLETE = "SoakComplete"
+    SELF_TEST_PASSED = "SelfTestPassed"
+    """Only present in a self-test."""
     READY = "Ready"
     """The machinery does what spec asks; True even when the verdict is `Investigate`."""
     RECONCILING = "Reconciling"
@@ -85,6 +87,10 @@ class Reason(StrEnum):
     SOAK_STOPPED = "SoakStopped"
     NOT_STARTED = "NotStarted"
 
+    # SelfTestPassed
+    SELF_TEST_PASSED = "SelfTestPassed"
+    SELF_TEST_FAILED = "SelfTestFailed"
+
     # Ready, Reconciling, Stalled
     AS_REQUESTED = "AsRequested"
     NOT_READY = "NotReady"
@@ -101,6 +107,8 @@ class VerdictReason(StrEnum):
     GATE_ERROR = "GateError"
     SOAK_INCOMPLETE = "SoakIncomplete"
     MAX_DURATION_REACHED = "MaxDurationReached"
+    SELF_TEST_PASSED = "SelfTestPassed"
+    SELF_TEST_FAILED = "SelfTestFailed"
 
 
 class SoakReason(StrEnum):

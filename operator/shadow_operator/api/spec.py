@@ -42,6 +42,7 @@ from shadow_operator.api.enums import (
     Protocol,
     ReferenceMode,
     RequestedPhase,
+    SelfTest,
 )
 from shadow_operator.api.presets import PRESETS, Preset
 
@@ -700,6 +701,13 @@ class Spec(Model):
     after_verdict: AfterVerdict = AfterVerdict.STOP_MIRROR
     """`StopMirror` (default) stops mirroring once the verdict is final and keeps the clones to look
     at; `Keep` goes on; `TearDown` removes everything but verdict and report."""
+
+    self_test: SelfTest = SelfTest.DISABLED
+    """Tests the judge on your own service before you trust it: production's version runs as the
+    shadow instead of `shadow.image`. `Unchanged` passes when nothing counts as a difference,
+    `PlantedFault` when wrong values that the comparator plants in one of fifty answers are caught.
+    The condition `SelfTestPassed` says so; the verdict is never `ProceedToCanary`. Default:
+    `Disabled`."""
 
     approval: Approval = Approval.NOT_REQUIRED
     """`Required`: a person must approve before the verdict can be `ProceedToCanary`. Default:

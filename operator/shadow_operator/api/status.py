@@ -4,7 +4,9 @@ Status never holds a value of a request or an answer. Every list and string is b
 strings (`"0.9997"`), because the API conventions allow no floats; sentences are ready to be read.
 """
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, ValidationError
@@ -39,6 +41,17 @@ from shadow_operator.api.reasons import ConditionStatus, ConditionType
 Milliseconds = Annotated[str, Field(max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?$")]
 SignedPercent = Annotated[str, Field(max_length=16, pattern=r"^[+-]?[0-9]+(\.[0-9]+)?$")]
 ReasonWord = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+
+
+LARGEST_BYTES = 32 * 1024
+"""Of a status, written as compact JSON."""
+
+_EXPENDABLE: tuple[tuple[tuple[str, ...], int], ...] = (
+    (("comparison", "topDifferences"), 3),
+    (("preflight",), 2),
+    (("health", "layers"), 5),
+)
+"""Lists of which the last members are the least important, and how many of them always stay."""
 
 
 class Condition(StatusModel):
@@ -468,10 +481,12 @@ class Status(StatusModel):
     def to_dict(self) -> dict[str, Any]:
         """Give the status as the API server takes it: camelCase, JSON types, nothing empty.
 
-        It is validated once more, because `model_copy(update=...)` neither checks nor cuts.
+        It is validated once more, because `model_copy(update=...)` neither checks nor cuts. Should
+        it be larger than `LARGEST_BYTES` in spite of all bounds, the last members of long lists go.
         """
         checked = Status.model_validate(self.model_dump())
-        return checked.model_dump(mode="json", by_alias=True, exclude_none=True)
+        written = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return _fitted(written)
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "Status":
@@ -486,6 +501,19 @@ class Status(StatusModel):
             except ValidationError as error:
                 stored = readable(stored, [problem["loc"] for problem in error.errors()])
         return cls.model_validate(stored)
+
+
+def _fitted(written: dict[str, Any]) -> dict[str, Any]:
+    for place, least in _EXPENDABLE:
+        *way, last = place
+        holder = reduce(lambda level, name: level.get(name) or {}, way, written)
+        while len(holder.get(last) or ()) > least and _size(written) > LARGEST_BYTES:
+            holder[last].pop()
+    return written
+
+
+def _size(written: Mapping[str, Any]) -> int:
+    return len(json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 _Place: TypeAlias = tuple[int | str, ...]

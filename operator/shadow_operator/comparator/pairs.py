@@ -13,6 +13,7 @@ from shadow_operator.comparator.client import Address, Client
 from shadow_operator.comparator.clones import Clones
 from shadow_operator.comparator.copy import Copy, Policy, Shed, Skip, admit
 from shadow_operator.comparator.counts import Counts, Question, Result, RouteRules, RouteTally
+from shadow_operator.comparator.plant import Planter
 from shadow_operator.comparator.room import Room
 
 MAX_PAIRS: Final = 512
@@ -132,6 +133,7 @@ class Pairs:
         self._extra = 0
         self._lines: dict[int, _Line] = {}
         self._rate = RateLimit(self._loop.time())
+        self._planter = Planter()
         self.fed = self._loop.time()
         """When the operator last read the snapshot, on the loop's clock."""
 
@@ -274,6 +276,8 @@ class Pairs:
             return None
         shadow, reference = answers[:2]
         rules = self.policy.rules.of(copy.method, tally.route.template)
+        if self.policy.config.plant_faults:
+            shadow = self._planter.changed(shadow, rules.hinted)
         question = tally.pair(
             shadow,
             reference,

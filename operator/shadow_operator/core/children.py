@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow_operator.api.enums import MirrorProvider, PathMatchType, ReferenceMode
+from shadow_operator.api.enums import MirrorProvider, PathMatchType, ReferenceMode, SelfTest
 from shadow_operator.api.evidence import ComparatorConfig, PathMatch, PathRule, Target
 from shadow_operator.api.names import LABEL_ROLE, Role
 from shadow_operator.api.resource import ShadowDeployment
@@ -133,6 +133,7 @@ def comparator_config(
         routes=spec.effective_routes,
         hints=tuple(hints),
         unordered=path_rules(spec.comparison.unordered),
+        plant_faults=spec.self_test is SelfTest.PLANTED_FAULT,
     )
     return config.model_copy(
         update={"version": objects.fingerprint(config.model_dump(mode="json"))}

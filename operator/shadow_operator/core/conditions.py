@@ -11,10 +11,11 @@ from shadow_operator.api.enums import (
     GateResult,
     Learning,
     ReferenceMode,
+    SelfTest,
     SoakState,
 )
 from shadow_operator.api.names import Role
-from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
+from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason, VerdictReason
 from shadow_operator.api.status import Condition
 from shadow_operator.core import checks, names
 from shadow_operator.core.soak import SILENT_SECONDS
@@ -251,6 +252,18 @@ def _soak_complete(view: View) -> Observed:
     )
 
 
+def _self_test_passed(view: View) -> Observed | None:
+    if view.situation.spec.self_test is SelfTest.DISABLED:
+        return None
+    verdict = view.judgement.verdict if view.judgement else None
+    if verdict and verdict.reason is VerdictReason.SELF_TEST_PASSED:
+        return Observed(_TRUE, Reason.SELF_TEST_PASSED, verdict.message)
+    if verdict and verdict.reason is VerdictReason.SELF_TEST_FAILED:
+        return Observed(_FALSE, Reason.SELF_TEST_FAILED, verdict.message)
+    waiting = verdict.message if verdict else "Nothing is compared yet."
+    return Observed(_UNKNOWN, Reason.INSUFFICIENT_EVIDENCE, waiting)
+
+
 CONDITIONS: Final[tuple[tuple[ConditionType, Observe], ...]] = (
     (ConditionType.ACCEPTED, _accepted),
     (ConditionType.SHADOW_AVAILABLE, _shadow_available),
@@ -261,6 +274,7 @@ CONDITIONS: Final[tuple[tuple[ConditionType, Observe], ...]] = (
     (ConditionType.PRODUCTION_UNAFFECTED, _not_measured("Production is not measured")),
     (ConditionType.LEARNING_ACTIVE, _learning_active),
     (ConditionType.SOAK_COMPLETE, _soak_complete),
+    (ConditionType.SELF_TEST_PASSED, _self_test_passed),
 )
 
 

@@ -22,6 +22,7 @@ def wanted_epoch(spec: Spec, production: Manifest, progress: Progress) -> str:
             "layers": sorted(spec.layers),
             "preset": spec.preset,
             "learning": spec.learning,
+            "selfTest": spec.self_test,
             "restartedAt": spec.restarted_at,
             "measuring": _measuring(spec),
             "production": production["spec"]["template"]["spec"],

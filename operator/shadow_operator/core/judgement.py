@@ -18,6 +18,7 @@ from shadow_operator.api.status import (
     TopDifference,
     Verdict,
 )
+from shadow_operator.core import self_test
 from shadow_operator.core import soak as clock
 from shadow_operator.core.case import Case, Outcome, looked_at
 from shadow_operator.core.collect import advance
@@ -110,6 +111,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
     outcomes = gates(case)
     before = ledger.decided if ledger.decided and ledger.decided.rules == rules else None
     choice = decide(case, outcomes, before, subject)
+    choice = self_test.choose(case, choice, subject.commands) if choice else None
     judged = tuple(outcome.gate for outcome in outcomes)
     soak = _completed(ledger.soak, now) if soaked else _after_failures(spec, ledger, judged, now)
     return Judgement(

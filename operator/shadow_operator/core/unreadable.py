@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.resource import ShadowDeployment
+from shadow_operator.core import self_test
 from shadow_operator.core.snapshot import Manifest
 
 _UNKNOWN: Final = "unknown"
@@ -26,7 +27,7 @@ def read_resource(body: Manifest) -> ShadowDeployment:
     The finalizer must come off one that can't be read, too.
     """
     try:
-        return ShadowDeployment.parse(body)
+        return _under_test(ShadowDeployment.parse(body))
     except InvalidSpec:
         if "deletionTimestamp" not in body["metadata"]:
             raise
@@ -43,7 +44,12 @@ def salvage(body: Manifest) -> ShadowDeployment:
             for member, one in value.items():
                 part = {**spec.get(field, {}), member: one}
                 spec = {**spec, field: part} if _reads(body, {**spec, field: part}) else spec
-    return ShadowDeployment.parse({**body, "spec": spec})
+    return _under_test(ShadowDeployment.parse({**body, "spec": spec}))
+
+
+def _under_test(resource: ShadowDeployment) -> ShadowDeployment:
+    """Give the resource with the spec that is acted on: in a self-test nothing of it is new."""
+    return resource.model_copy(update={"spec": self_test.spec_of(resource.spec)})
 
 
 def names_production(resource: ShadowDeployment) -> bool:

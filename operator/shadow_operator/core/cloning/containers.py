@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from shadow_operator.api.enums import SelfTest
 from shadow_operator.api.names import Role
 from shadow_operator.core.cloning.draft import Draft, Notes, only, set_or_drop, unique
 from shadow_operator.core.errors import CannotClone
@@ -68,7 +69,7 @@ _CONTAINER_FIELDS_MISSED: Final = frozenset({"lifecycle", "volumeDevices"})
 def run_the_right_image(draft: Draft) -> Notes:
     """Run the new version in the shadow, and what production's pods really run in the reference."""
     container = draft.container
-    if draft.role is Role.SHADOW:
+    if draft.role is Role.SHADOW and draft.resource.spec.self_test is SelfTest.DISABLED:
         container["image"] = draft.resource.spec.shadow.image
     elif image := pullable(draft.running_image, container["image"]):
         container["image"] = image
