@@ -41,7 +41,8 @@ examples: venv ## Build the images that examples/ names and put them on that clu
 
 # Two halves side by side, since both wait for pods most of the time. What has to be compiled for that
 # is compiled before, so that nothing is timed beside a compiler.
-APART := tests/e2e/test_production_safety.py tests/e2e/test_dev_cluster_node.py
+APART := tests/e2e/test_production_safety.py tests/e2e/test_dev_cluster_node.py \
+         tests/e2e/test_self_test.py
 
 test: venv ## Everything: checks, unit, integration (real API server), e2e (real pods)
 	@$(BIN)/python -m dev.cluster prepare $(ASK) || test $$? -eq 2

@@ -18,6 +18,7 @@ from shadow_operator.core.progress import Progress
 from shadow_operator.core.unreadable import read_resource, salvage
 from tests.support.clones import BASE, SETTINGS, merged, production
 from tests.support.comparator import answer, running
+from tests.support.world import World
 from tests.unit.test_judgement import Routes, Run, buggy, noisy
 
 NEW = {
@@ -179,3 +180,16 @@ def test_a_planted_fault_that_was_caught_needs_no_soak() -> None:
     assert judged.final
     assert not judged.soak_complete
     assert judged.next_step.endswith("""-p '{"spec":{"selfTest":"Disabled"}}'""")
+
+
+def test_the_condition_says_that_it_passed() -> None:
+    world = World()
+    world.edit(selfTest="Unchanged", soakSeconds=30)
+    world.traffic = 10_000
+    world.until(lambda w: w.status.get("phase") == "Completed", seconds=10.0)
+    seen = {one["type"]: one for one in world.status["conditions"]}
+    assert (seen["SelfTestPassed"]["status"], seen["SelfTestPassed"]["reason"]) == (
+        "True",
+        "SelfTestPassed",
+    )
+    assert seen["SelfTestPassed"]["message"] == world.status["verdict"]["message"]

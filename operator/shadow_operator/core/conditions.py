@@ -256,9 +256,9 @@ def _self_test_passed(view: View) -> Observed | None:
     if view.situation.spec.self_test is SelfTest.DISABLED:
         return None
     verdict = view.judgement.verdict if view.judgement else None
-    if verdict and verdict.reason is VerdictReason.SELF_TEST_PASSED:
+    if verdict and verdict.reason == VerdictReason.SELF_TEST_PASSED:
         return Observed(_TRUE, Reason.SELF_TEST_PASSED, verdict.message)
-    if verdict and verdict.reason is VerdictReason.SELF_TEST_FAILED:
+    if verdict and verdict.reason == VerdictReason.SELF_TEST_FAILED:
         return Observed(_FALSE, Reason.SELF_TEST_FAILED, verdict.message)
     waiting = verdict.message if verdict else "Nothing is compared yet."
     return Observed(_UNKNOWN, Reason.INSUFFICIENT_EVIDENCE, waiting)
