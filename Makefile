@@ -11,7 +11,7 @@ NAME ?= shadow-dev
 ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
-.PHONY: help venv lock demo demo-down cluster cluster-down install load examples test test-apart \
+.PHONY: help venv cli lock demo demo-down cluster cluster-down install load examples test test-apart \
         test-unit check generate bench clean clean-cache
 
 help: ## List the targets
@@ -80,6 +80,10 @@ $(VENV)/.stamp: requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	    --requirement requirements.lock
 	@touch $@
+
+cli: venv ## Install kubectl-shadow, hal9-migrate and hal9-cli into .venv/bin
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "export PATH=$(CURDIR)/$(BIN):\"\$$PATH\""
 
 lock: build/uv/bin/uv ## Resolve the dependencies of pyproject.toml into requirements*.lock
 	@$(UV) --group dev pyproject.toml --output-file requirements.lock

@@ -42,7 +42,7 @@ def passed(namespace: Namespace) -> str:
     condition = namespace.condition(NAME, "SelfTestPassed")
     assert condition["status"] == "True", condition["message"]
     assert namespace.status(NAME)["verdict"]["decision"] == "ExtendShadow"
-    return condition["message"].partition(". ")[0] + "."
+    return str(condition["message"]).partition(". ")[0] + "."
 
 
 def waiting(namespace: Namespace) -> bool:

@@ -20,6 +20,7 @@ class Metadata(StatusModel):
     uid: str = ""
     generation: int = 0
     annotations: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None

@@ -1,0 +1,1 @@
+"""The runbook's commands: thin, they change the resource or read its status."""

@@ -1,0 +1,134 @@
+"""The API server, as kubectl reaches it: kubeconfig, in-cluster account, exec plugins."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from urllib3.exceptions import HTTPError
+
+from shadow_operator.api.names import GROUP, PLURAL, SHORT_NAME, VERSION
+from shadow_operator.cli.errors import CliError, Exit
+
+TIMEOUT_SECONDS: Final = 10
+_NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_INVALID: Final = 422
+
+Manifest = dict[str, Any]
+
+
+class Access:
+    """ShadowDeployments of one namespace."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
+        """Find the cluster; raise `CliError` where there is none to be found."""
+        settings = client.Configuration()
+        try:
+            default = _load(settings, kubeconfig, context)
+        except (ConfigException, OSError, ValueError) as error:
+            raise CliError(
+                Exit.UNKNOWN,
+                f"No cluster: {_first_line(error)}. Set KUBECONFIG, or name a file with "
+                "--kubeconfig and one of its contexts with --context.",
+            ) from error
+        self.namespace = namespace or default
+        settings.retries = False
+        self._server = settings.host
+        self._api = client.CustomObjectsApi(client.ApiClient(settings))
+
+    def list(self) -> list[Manifest]:
+        """Give all of the namespace."""
+        with self._explained("list"):
+            answer = self._api.list_namespaced_custom_object(
+                GROUP, VERSION, self.namespace, PLURAL, _request_timeout=TIMEOUT_SECONDS
+            )
+        return list(cast("Manifest", answer)["items"])
+
+    def get(self, name: str) -> Manifest:
+        """Give one by name."""
+        with self._explained("get", name):
+            found = self._api.get_namespaced_custom_object(
+                GROUP, VERSION, self.namespace, PLURAL, name, _request_timeout=TIMEOUT_SECONDS
+            )
+        return cast("Manifest", found)
+
+    def patch(self, name: str, change: Mapping[str, Any]) -> Manifest:
+        """Apply a merge patch; the API server refuses what makes no sense."""
+        with self._explained("patch", name):
+            found = self._api.patch_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                self.namespace,
+                PLURAL,
+                name,
+                dict(change),
+                _content_type="application/merge-patch+json",
+                _request_timeout=TIMEOUT_SECONDS,
+            )
+        return cast("Manifest", found)
+
+    @contextmanager
+    def _explained(self, verb: str, name: str = "") -> Iterator[None]:
+        try:
+            yield
+        except ApiException as error:
+            raise self._refusal(error, verb, name) from error
+        except (HTTPError, OSError) as error:
+            raise CliError(
+                Exit.UNKNOWN,
+                f"The API server {self._server} does not answer ({type(error).__name__}); "
+                "see: kubectl cluster-info",
+            ) from error
+
+    def _refusal(self, error: ApiException, verb: str, name: str) -> CliError:
+        status, where = error.status, f"namespace {self.namespace}"
+        if status == 404 and name:
+            return CliError(
+                Exit.USAGE,
+                f"There is no ShadowDeployment {name} in {where}; see: kubectl get {SHORT_NAME} -A",
+            )
+        if status == 404:
+            return CliError(
+                Exit.UNKNOWN,
+                f"This cluster knows no ShadowDeployments; install the operator "
+                f"({PLURAL}.{GROUP} is its definition).",
+            )
+        if status in {401, 403}:
+            return CliError(
+                Exit.UNKNOWN,
+                f"You may not {verb} ShadowDeployments in {where}; see: "
+                f"kubectl auth can-i {verb} {PLURAL}.{GROUP} -n {self.namespace}",
+            )
+        return CliError(
+            Exit.USAGE if status == _INVALID else Exit.UNKNOWN,
+            f"The API server refuses to {verb} it: {_message(error)}",
+        )
+
+
+def _load(settings: client.Configuration, kubeconfig: str | None, context: str | None) -> str:
+    """Fill in the settings; give the namespace of the context."""
+    try:
+        contexts, active = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
+        config.load_kube_config(kubeconfig, context, client_configuration=settings)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        if kubeconfig or context or not _NAMESPACE_FILE.exists():
+            raise
+        config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        return _NAMESPACE_FILE.read_text().strip()
+    chosen = next((one for one in contexts if one["name"] == context), active)
+    return str(chosen["context"].get("namespace") or "default")
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (TypeError, KeyError, ValueError):
+        return f"{error.status} {error.reason}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else "unknown"
