@@ -22,7 +22,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "spec.comparison.tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
     "spec.comparison.expectedVariations": {"comparison": {"expectedVariations": [RULE]}},
     "spec.comparison.learningMarker": {"comparison": {"learningMarker": "header:x"}},
-    "spec.gates.routes": {"gates": {"routes": {"required": ["/a"]}}},
     "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
     "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
     "spec.gates.throughput": {"gates": {"throughput": {"mode": "Required"}}},

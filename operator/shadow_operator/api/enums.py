@@ -106,6 +106,17 @@ class SelfTest(StrEnum):
     """The same, with wrong answers planted in the comparator: they must be caught."""
 
 
+class RouteResult(StrEnum):
+    """How a route of production stands."""
+
+    JUDGED = "Judged"
+    FAILED = "Failed"
+    INCONCLUSIVE = "Inconclusive"
+    """It must be judged, and can't be yet."""
+    UNTESTED = "Untested"
+    """It can't be judged, and is too rare to be waited for."""
+
+
 class AfterVerdict(StrEnum):
     """What happens once the verdict is final."""
 

@@ -33,6 +33,7 @@ from shadow_operator.api.enums import (
     HealthState,
     MirrorProvider,
     Phase,
+    RouteResult,
     SoakState,
 )
 from shadow_operator.api.evidence import PlaceKind
@@ -47,6 +48,7 @@ LARGEST_BYTES = 32 * 1024
 """Of a status, written as compact JSON."""
 
 _EXPENDABLE: tuple[tuple[tuple[str, ...], int], ...] = (
+    (("comparison", "routes"), 5),
     (("comparison", "topDifferences"), 3),
     (("preflight",), 2),
     (("health", "layers"), 5),
@@ -209,6 +211,28 @@ class TopDifference(StatusModel):
     """`noise`, the rule and its reason, or `undecided`; empty where it counts as a mismatch."""
 
 
+class RouteStatus(StatusModel):
+    """A route of production, and whether it is judged."""
+
+    name: Annotated[str, Cut(96)]
+    """Route with its learned or declared template."""
+
+    result: RouteResult
+    """`Judged`, `Failed`, `Inconclusive` (it must be judged, and can't be yet) or `Untested`."""
+
+    pairs: Count
+    """Pairs that prove something."""
+
+    match_rate_lower_bound: RatioText | None = None
+    """One-sided 95 % lower confidence bound of its match rate."""
+
+    judged_share: RatioText | None = None
+    """How much of its answers was really compared."""
+
+    missing: Annotated[str, Cut(160)] | None = None
+    """What it lacks, and what to do about it; or why it fails."""
+
+
 class ComparisonStatus(StatusModel):
     """What was counted in this epoch."""
 
@@ -262,6 +286,9 @@ class ComparisonStatus(StatusModel):
 
     top_differences: Annotated[tuple[TopDifference, ...], Field(max_length=10)] = ()
     """The most frequent differences, critical ones first."""
+
+    routes: Annotated[tuple[RouteStatus, ...], Field(max_length=20)] = ()
+    """Routes: those that fail or lack something first, then by requests."""
 
 
 class Quantiles(StatusModel):

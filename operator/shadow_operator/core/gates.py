@@ -3,18 +3,18 @@
 docs/verdict.md says what each means and why its bound is the right one.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from shadow_operator.api.enums import GateMode, GateName, GateResult, MirrorProvider
-from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
 from shadow_operator.core.alerts import since
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
+from shadow_operator.core.route_gate import routes
 from shadow_operator.core.tally import Difference
-from shadow_operator.core.wording import count, percent, words
+from shadow_operator.core.unproven import unproven
+from shadow_operator.core.wording import count, percent
 
 WAVERING: Final = 4.0
 """Standard deviations by which a share of copies may miss its threshold before it is judged."""
@@ -172,90 +172,6 @@ def eligible_share(case: Case) -> Outcome:
     )
 
 
-def unproven(case: Case) -> Outcome:
-    """Pairs that prove nothing: both sides 401 for want of a credential, no answer to compare with.
-
-    What is left out of the comparison must not be most of it, nor a choice of its own.
-    """
-    name, tally = GateName.UNPROVEN, case.tally
-    total = tally.attempts
-    if not case.compares:
-        return not_applicable(name, "There is no reference to compare with.")
-    if not total:
-        return inconclusive(name, "No pair was compared yet.")
-    maximum = case.spec.gates.unproven.max_percent
-    gate = Gate(
-        name=name,
-        result=GateResult.PASSED,
-        observed=percent(tally.unproven / total),
-        threshold=f"<= {maximum}%",
-        samples=total,
-        source="comparator",
-        message=f"{count(tally.unproven)} of {count(total)} pairs prove nothing.",
-    )
-    if tally.unproven / total <= maximum / 100:
-        return Outcome(gate)
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproven_sentence(case, total)))
-
-
-_UNPROVEN: Final = {
-    "both_errors": ("neither side answered", "see what the clones can't reach"),
-    "both_timeouts": ("neither side answered in time", "see what the clones wait for"),
-    "reference_errors": ("the reference did not answer", "see what it can't reach"),
-    "reference_timeouts": ("the reference did not answer in time", "see what it waits for"),
-    "BodyTooLarge": ("bodies were too large to keep", "comparison.maxBodyBytes keeps more"),
-    "Memory": ("there was no memory for bodies", "a lower mirror.maxRequestsPerSecond needs less"),
-    "404": ("both sides answered 404", "the clones may lack production's data"),
-    "429": ("both sides answered 429", "the clones limit their clients"),
-}
-"""Why pairs prove nothing, as a clause, and what to do about it."""
-
-
-def _unproven_sentence(case: Case, total: int) -> str:
-    reasons: Counter[str] = Counter()
-    for route in case.tally.routes:
-        reasons.update(route.unproven)
-    reason, pairs = max(reasons.items(), key=lambda item: (item[1], item[0]))
-    clause, advice = _UNPROVEN.get(reason) or _other_reason(reason)
-    text = f"In {percent(pairs / total)} of {count(total)} pairs {clause}"
-    carried = missing_credential(case)
-    if carried:
-        header, copies = carried
-        return (
-            f"{text}, which proves nothing. {count(copies)} of {count(case.tally.counts.eligible)} "
-            f"requests carry {header}, which copies lose; listed in mirror.forwardHeaders it goes "
-            f"through."
-        )
-    return f"{text}, which proves nothing{'; ' + advice if advice else ''}."
-
-
-def _other_reason(reason: str) -> tuple[str, str]:
-    if reason.isdigit():
-        advice = "see why the clones can't answer" if reason[0] == "5" else ""
-        return f"both sides answered {reason}", advice
-    return (
-        f"bodies could not be compared ({words(reason)})",
-        "mirror.exclude leaves such paths out, comparison.ignore accepts their bodies",
-    )
-
-
-def missing_credential(case: Case) -> tuple[str, int] | None:
-    """Return the credential header that most copies lose, if that explains refused pairs."""
-    counts = case.tally.counts
-    refused = sum(
-        pairs
-        for route in counts.routes
-        for status, pairs in route.unproven.items()
-        if status in {"401", "403", "407"}
-    )
-    listed = {header.lower() for header in case.spec.mirror.forward_headers}
-    lost = set(CREDENTIAL_HEADERS) - listed
-    known = {header: n for header, n in counts.credentials.items() if header in lost and n}
-    if not refused or not known:
-        return None
-    return max(known.items(), key=lambda item: (item[1], item[0]))
-
-
 def judged_share(case: Case) -> Outcome:
     """How much of the answers was really compared: neither noise nor ignored."""
     name, share = GateName.JUDGED_SHARE, case.tally.judged_share
@@ -363,7 +279,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.UNPROVEN: unproven,
     GateName.JUDGED_SHARE: judged_share,
     GateName.MINIMUM_PAIRS: minimum_pairs,
-    GateName.ROUTES: _not_measured(GateName.ROUTES, "Which routes must be judged"),
+    GateName.ROUTES: routes,
     GateName.LATENCY_P50: _not_measured(GateName.LATENCY_P50, "Median latency"),
     GateName.LATENCY_P99: _not_measured(GateName.LATENCY_P99, "The 99th percentile of latency"),
     GateName.THROUGHPUT: _not_measured(GateName.THROUGHPUT, "Throughput"),
@@ -371,5 +287,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.MEMORY_GROWTH: _not_measured(GateName.MEMORY_GROWTH, "Growth of memory"),
     GateName.ALERTS: alerts,
 }
-RULED: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE, GateName.ALERTS})
+RULED: Final = frozenset(
+    {GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE, GateName.ROUTES, GateName.ALERTS}
+)
 """Gates that a changed rule can turn without new evidence."""

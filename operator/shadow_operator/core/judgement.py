@@ -33,6 +33,7 @@ from shadow_operator.core.ledger import (
     encode,
 )
 from shadow_operator.core.rates import LEVEL, RATES, first_look
+from shadow_operator.core.route_gate import listed
 from shadow_operator.core.rules import path_rules, rules_version
 from shadow_operator.core.statistics import lower_bound
 from shadow_operator.core.tally import NOISE, Difference, Tally, tally
@@ -117,7 +118,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
     return Judgement(
         gates=judged,
         verdict=_verdict(choice, ledger, subject, now) if choice else None,
-        comparison=_comparison(ledger, counted),
+        comparison=_comparison(ledger, counted).model_copy(update={"routes": listed(case)}),
         soak=_soak(spec, soak, complete=soaked),
         coverage=_coverage(ledger),
         next_step=choice.next_step if choice else "",

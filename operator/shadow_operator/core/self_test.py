@@ -15,7 +15,7 @@ from shadow_operator.core.commands import Commands
 from shadow_operator.core.verdict import Choice
 from shadow_operator.core.wording import count
 
-CATCHING: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE})
+CATCHING: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE, GateName.ROUTES})
 """Gates that a wrong value has to fail."""
 BLOCKED: Final = "self-test"
 

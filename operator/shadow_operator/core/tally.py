@@ -85,6 +85,16 @@ class RouteTally:
     excused_leaves: int = 0
     differences: tuple[Difference, ...] = ()
 
+    @property
+    def compared(self) -> int:
+        """Pairs whose outcome is decided."""
+        return self.identical + self.noise + self.ignored + self.mismatched
+
+    @property
+    def judged_share(self) -> float | None:
+        """How much of its answers was really compared; None before the first value."""
+        return 1 - self.excused_leaves / self.leaves if self.leaves else None
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

@@ -8,8 +8,8 @@ from shadow_operator.api.reasons import ConditionType, VerdictReason
 from shadow_operator.api.status import Gate
 from shadow_operator.core.case import Case, Outcome
 from shadow_operator.core.commands import Commands
-from shadow_operator.core.gates import missing_credential
 from shadow_operator.core.ledger import Decided
+from shadow_operator.core.unproven import missing_credential
 from shadow_operator.core.wording import count, duration, percent, progress, words
 
 PASSING = frozenset({GateResult.PASSED, GateResult.NOT_APPLICABLE})
