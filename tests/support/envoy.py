@@ -106,6 +106,7 @@ async def running(
     *,
     tcp: int = 9,
     max_body_bytes: int = 1 << 20,
+    templates: tuple[str, ...] = (),
     wait_for: str = envoy.REACHABLE_PATH,
     twin_of: Envoy | None = None,
 ) -> AsyncIterator[Envoy]:
@@ -128,6 +129,7 @@ async def running(
         upstream,
         comparator=comparator,
         max_body_bytes=max_body_bytes,
+        templates=templates,
         bind=host,
         admin_port=ports[2],
         control_port=control_port,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from shadow_operator.core import envoy
+from shadow_operator.core import envoy, envoy_mix, mix
 from shadow_operator.core.envoy_http import PERCENT_KEY
 from shadow_operator.core.snapshot import Found, Item, MirrorReading, Unknown
 
@@ -97,6 +97,7 @@ def _reading(
         values.pop(f"{route}.{envoy.SENT}") - values.pop(f"{route}.{envoy.SENT_AGAIN}")
         for route in (envoy.ELIGIBLE, envoy.OTHER)
     )
+    statuses = envoy_mix.statuses(values)
     copies, failed = values.pop(envoy.COPIES), values.pop(envoy.COPIES_FAILED, 0)
     percent = runtime["entries"][PERCENT_KEY]["final_value"]
     return MirrorReading(
@@ -108,6 +109,7 @@ def _reading(
         copies_failed=failed,
         active=sum(values.values()),
         percent=int(percent),
+        statuses=statuses,
     )
 
 
@@ -127,6 +129,7 @@ def _sum(
         copies_failed=one.copies_failed + other.copies_failed,
         active=one.active + other.active,
         percent=one.percent if one.percent == other.percent else None,
+        statuses=mix.added((one.statuses, other.statuses)),
     )
     return Found(total)
 

@@ -9,6 +9,7 @@ control listener, which lets a few admin calls through to the operator and the k
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from shadow_operator.core.envoy_http import (
     router,
     typed,
 )
+from shadow_operator.core.envoy_mix import COUNTERS, virtual_clusters
 
 ADMIN_PORT: Final = 9901
 """Loopback only."""
@@ -77,7 +79,7 @@ _COUNTERS: Final = (
     COPIES_FAILED,
 )
 STATS_PATH: Final = "/stats?format=json&filter=" + quote(
-    f"^({'|'.join((*map(re.escape, _COUNTERS), ACTIVE))})$", safe=""
+    f"^({'|'.join((*map(re.escape, _COUNTERS), ACTIVE, COUNTERS))})$", safe=""
 )
 """What the operator reads."""
 
@@ -125,6 +127,7 @@ def bootstrap(
     *,
     comparator: tuple[str, int],
     max_body_bytes: int,
+    templates: Sequence[str] = (),
     bind: str = "0.0.0.0",  # noqa: S104  # a pod listens on all its addresses
     admin_port: int = ADMIN_PORT,
     control_port: int = CONTROL_PORT,
@@ -132,8 +135,10 @@ def bootstrap(
     """Return Envoy's configuration as plain data.
 
     `comparator` is the host name (or address) and port that take the copies; requests with bodies
-    over `max_body_bytes` are not copied. A started Envoy copies nothing until it is told to.
+    over `max_body_bytes` are not copied. Production's answers are counted for each of `templates`.
+    A started Envoy copies nothing until it is told to.
     """
+    clusters = virtual_clusters(*envoy_http.eligible_and_other(mirror, max_body_bytes), templates)
     return {
         "admin": {"address": _address("127.0.0.1", admin_port)},
         "layered_runtime": {
@@ -144,6 +149,8 @@ def bootstrap(
                         PERCENT_KEY: 0,
                         # A fragment in a request's path is dropped, not answered with 400.
                         "envoy.reloadable_features.http_reject_path_with_fragment": False,
+                        # Templates and paths are longer than the 100 steps that are the default.
+                        "re2.max_program_size.error_level": 1_000_000,
                     },
                 },
                 {"name": "admin", "admin_layer": {}},
@@ -151,7 +158,10 @@ def bootstrap(
         },
         "static_resources": {
             "listeners": [
-                *(_listener(port, mirror, max_body_bytes, bind) for port in upstream.ports),
+                *(
+                    _listener(port, mirror, max_body_bytes, bind, clusters)
+                    for port in upstream.ports
+                ),
                 _control_listener(bind, control_port),
             ],
             "clusters": [
@@ -179,9 +189,13 @@ def _endpoint(cluster: str, host: str, port: int) -> Config:
 # Listeners
 
 
-def _listener(port: Port, mirror: Mirror, max_body_bytes: int, bind: str) -> Config:
+def _listener(
+    port: Port, mirror: Mirror, max_body_bytes: int, bind: str, clusters: Sequence[Config]
+) -> Config:
     network_filter = (
-        envoy_http.connection_manager(mirror, max_body_bytes) if port.mirrored else _tcp(port)
+        envoy_http.connection_manager(mirror, max_body_bytes, clusters)
+        if port.mirrored
+        else _tcp(port)
     )
     address = _address(bind, port.listener)
     address["socket_address"]["ipv4_compat"] = bind == "::"

@@ -117,8 +117,10 @@ def _early_mutation() -> Config:
     return {"name": "envoy.http.early_header_mutation.header_mutation", "typed_config": mutation}
 
 
-def connection_manager(mirror: Mirror, max_body_bytes: int) -> Config:
-    """Return the network filter of the mirrored port."""
+def connection_manager(
+    mirror: Mirror, max_body_bytes: int, virtual_clusters: Sequence[Config] = ()
+) -> Config:
+    """Return the network filter of the mirrored port; `virtual_clusters` only count."""
     manager = typed(
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=PRODUCTION,
@@ -146,7 +148,7 @@ def connection_manager(mirror: Mirror, max_body_bytes: int) -> Config:
         # Held requests and event streams last as long as production lets them.
         stream_idle_timeout="0s",
         request_timeout="0s",
-        route_config=_routes(mirror, max_body_bytes),
+        route_config=_routes(mirror, max_body_bytes, virtual_clusters),
         http_filters=[router()],
     )
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
@@ -158,7 +160,7 @@ def router() -> Config:
     return {"name": "envoy.filters.http.router", "typed_config": router}
 
 
-def _routes(mirror: Mirror, max_body_bytes: int) -> Config:
+def _routes(mirror: Mirror, max_body_bytes: int, virtual_clusters: Sequence[Config]) -> Config:
     """Return the routes in order: the first that matches counts."""
     return {
         "name": PRODUCTION,
@@ -177,9 +179,18 @@ def _routes(mirror: Mirror, max_body_bytes: int) -> Config:
                     for match, copied_bytes in _matches(mirror, max_body_bytes)
                     for headers, retry_on in _RETRIES
                 ],
+                "virtual_clusters": list(virtual_clusters),
             }
         ],
     }
+
+
+def eligible_and_other(mirror: Mirror, max_body_bytes: int) -> tuple[list[Config], list[Config]]:
+    """Give what the routes match that copy, and what those match that come before them."""
+    matches = [(match, copied >= 0) for match, copied in _matches(mirror, max_body_bytes)]
+    eligible = [match for match, is_copied in matches if is_copied]
+    first = matches.index((eligible[0], True))
+    return eligible, [match for match, _ in matches[:first]]
 
 
 def _matches(mirror: Mirror, max_body_bytes: int) -> Iterator[tuple[Config, int]]:

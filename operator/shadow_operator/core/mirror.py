@@ -144,6 +144,7 @@ def manifests(
                 names.COPIES_PORT,
             ),
             max_body_bytes=resource.spec.comparison.max_body_bytes,
+            templates=resource.spec.effective_routes,
             bind="::" if "IPv6" in service["spec"].get("ipFamilies", ()) else "0.0.0.0",  # noqa: S104  # a pod listens on all its addresses
             admin_port=process.admin_port,
             control_port=process.control_port,

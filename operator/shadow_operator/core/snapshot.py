@@ -102,6 +102,9 @@ class MirrorReading:
     """Production requests and connections in progress."""
     percent: int | None
     """Mirror percentage in force; None where it is not known, or the pod's Envoys differ."""
+    statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Production's answers to eligible requests: key of the mix (`core.mix`) -> group of statuses
+    -> count."""
 
 
 @dataclass(frozen=True, slots=True)
