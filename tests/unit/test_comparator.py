@@ -13,6 +13,7 @@ from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
 from shadow_operator.comparator import pairs as pairs_module
 from shadow_operator.comparator.counts import TRIGGERED_PER_SIGNATURE
 from shadow_operator.comparator.pairs import MAX_PAIRS
+from shadow_operator.core.mix import group
 from tests.support.comparator import Bench, Handler, answer, never, running
 
 SAME = answer({"state": "on"})
@@ -81,6 +82,7 @@ async def test_pairs_that_prove_nothing(sentence: str) -> None:
     async with running([answer(status=shadow)], [answer(status=reference)]) as bench:
         route = await sent(bench, 1)
     assert (route.unproven, route.pairs) == (unproven, compared)
+    assert route.reference_statuses == {group(reference): 1}
 
 
 async def broken(request: web.Request) -> web.StreamResponse:
@@ -108,6 +110,7 @@ async def test_failures(sentence: str) -> None:
     counted = {name: value for name, value in route if name.endswith(("_errors", "_timeouts"))}
     assert counted == {**dict.fromkeys(counted, 0), outcome: 1}
     assert route.pairs == 0
+    assert route.reference_statuses == ({"2xx": 1} if reference is SAME else {})
 
 
 async def test_a_refused_connection_is_an_error_of_the_shadow() -> None:

@@ -121,3 +121,14 @@ def test_a_place_finds_room_on_both_sides_of_the_controls_or_on_none() -> None:
     assert (tally.reference.overflow, tally.shadow.overflow) == (9, 9)
     tally.add(many[:1], many[:1])
     assert tally.shadow.pairs[many[0]] == 1
+
+
+def test_statuses_of_the_reference_add_up_and_survive_folding() -> None:
+    one, two = route(2, reference_statuses={"2xx": 2}), route(reference_statuses={"404": 3})
+    assert added(one, two, one).reference_statuses == {"2xx": 4, "404": 3}
+    other = route(9, name="GET /other", reference_statuses={"2xx": 9})
+    folded = tightened(Counts(routes=(one, other)), signatures=0, routes=1).routes
+    assert {r.template: r.reference_statuses for r in folded} == {
+        "{*}": {"2xx": 2},
+        "/other": {"2xx": 9},
+    }

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from shadow_operator.api.evidence import UNPROVEN_STATUSES, ComparatorConfig, PlaceKind
 from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
 from shadow_operator.comparator.sketch import Latencies
+from shadow_operator.core import mix
 from shadow_operator.core.compare import (
     Answer,
     Difference,
@@ -197,6 +198,7 @@ class RouteTally:
         self.triggered = ControlTally(room)
         self.unproven: Counter[str] = Counter()
         self.incomparable: Counter[str] = Counter()
+        self.reference_statuses: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         """`shadow_errors`, `both_timeouts`, ... -> pairs."""
         self.shadow_latency = Latencies(room)
@@ -221,6 +223,8 @@ class RouteTally:
         request_id: str,
     ) -> Question | None:
         """Count one pair; return what one more control would tell something about."""
+        if reference.answer is not None:
+            self.reference_statuses[mix.group(reference.answer.status)] += 1
         if shadow.answer is None or reference.answer is None:
             self.failures[_failure(shadow, reference)] += 1
             return None

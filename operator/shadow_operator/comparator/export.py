@@ -53,6 +53,7 @@ def _route(method: str, template: str, tallies: Sequence[RouteTally]) -> RouteCo
         overflow=sum(tally.overflow for tally in tallies),
         hinted=_places([tally.hinted for tally in tallies]),
         unproven=dict(_sum(tally.unproven for tally in tallies)),
+        reference_statuses=dict(_sum(tally.reference_statuses for tally in tallies)),
         incomparable=dict(_sum(tally.incomparable for tally in tallies)),
         uniform=_controls([tally.uniform for tally in tallies]),
         triggered=_controls([tally.triggered for tally in tallies]),

@@ -6,6 +6,7 @@ from typing import Final
 
 from shadow_operator.api.evidence import SNAPSHOT_SCHEMA, ComparatorSnapshot
 from shadow_operator.api.reasons import SoakReason
+from shadow_operator.core import mix
 from shadow_operator.core import soak as clock
 from shadow_operator.core.ledger import (
     LayerRecord,
@@ -125,6 +126,7 @@ def _with_mirrors(
     ledger: Ledger, mirrors: Mapping[str, Item[MirrorReading]], now: float, *, counting: bool
 ) -> Ledger:
     cursors, coverage = _cursors(ledger, mirrors, now), ledger.coverage
+    production = ledger.production
     for pod, item in mirrors.items():
         if not isinstance(item, Found):
             continue
@@ -147,7 +149,22 @@ def _with_mirrors(
                 "expected": coverage.expected + eligible * percent / 100,
             }
         )
-    return ledger.model_copy(update={"mirrors": cursors, "coverage": coverage})
+        production = _with_answers(production, before, reading, percent)
+    return ledger.model_copy(
+        update={"mirrors": cursors, "coverage": coverage, "production": production}
+    )
+
+
+def _with_answers(
+    production: dict[str, dict[str, int]],
+    before: MirrorCursor,
+    reading: MirrorReading,
+    percent: int,
+) -> dict[str, dict[str, int]]:
+    """Add production's answers since the reading before; without its counts nothing is known."""
+    if percent == 0 or (before.eligible and not before.statuses):
+        return production
+    return mix.added((production, mix.weighted(before.statuses, reading.statuses, percent)))
 
 
 def _cursors(

@@ -55,7 +55,7 @@ def _headers(match: Config) -> list[Config]:
 
 def _path_regex(match: Config) -> str:
     if "path" in match:
-        return re.escape(match["path"])
+        return re.escape(str(match["path"]))
     prefix = match.get("path_separated_prefix")
     return rf"{re.escape(prefix)}(?:/[^?]*)?" if prefix else ""
 

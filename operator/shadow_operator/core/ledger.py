@@ -66,6 +66,8 @@ class MirrorCursor(_Frozen):
     eligible: int = 0
     percent: int = 0
     time: float = 0.0
+    statuses: dict[str, dict[str, int]] = {}
+    """Key of the mix -> group of statuses -> answers (`core.mix`)."""
 
     @classmethod
     def of(cls, pod: str, reading: MirrorReading, percent: int, time: float) -> "MirrorCursor":
@@ -76,6 +78,7 @@ class MirrorCursor(_Frozen):
             eligible=reading.eligible,
             percent=percent,
             time=time,
+            statuses={name: dict(table) for name, table in reading.statuses.items()},
         )
 
 
@@ -181,6 +184,9 @@ class Ledger(_Frozen):
     mirrors: dict[str, MirrorCursor] = {}
     """Boot of an Envoy -> cursor."""
     coverage: Coverage = Coverage()
+    production: dict[str, dict[str, int]] = {}
+    """Production's answers, in hundredths of those that are copied: key of the mix -> group of
+    statuses -> count."""
     mark: Mark | None = None
     last_copy: float | None = None
     """When copies were last seen to have been sent to the clones."""
@@ -323,7 +329,8 @@ def fit(ledger: Ledger) -> Ledger:
             loose = middle + 1
     if tight < len(_ROOM):
         return _shrunk(ledger, *_ROOM[tight])
-    return _one_process(_shrunk(ledger, *_ROOM[-1]))  # a flood of processes is left
+    small = _one_process(_shrunk(ledger, *_ROOM[-1]))  # a flood of processes is left
+    return small if size(_encoded(small)) <= LARGEST_BYTES else _without_mix(small)
 
 
 def _shrunk(ledger: Ledger, signatures: int, routes: int) -> Ledger:
@@ -339,3 +346,11 @@ def _one_process(ledger: Ledger) -> Ledger:
     newest = max(ledger.processes, key=lambda process: process.time)
     older = [process for process in ledger.processes if process is not newest]
     return close(ledger, older)
+
+
+def _without_mix(ledger: Ledger) -> Ledger:
+    """Forget what production answers; where no cursor is left, nothing is counted twice."""
+    mirrors = {
+        boot: cursor.model_copy(update={"statuses": {}}) for boot, cursor in ledger.mirrors.items()
+    }
+    return ledger.model_copy(update={"mirrors": mirrors, "production": {}})

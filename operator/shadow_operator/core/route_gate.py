@@ -13,9 +13,10 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult, RouteResul
 from shadow_operator.api.status import Gate, Needs, RouteStatus
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.compare import same_route
+from shadow_operator.core.representative import not_representative
 from shadow_operator.core.sequential import lower_bound, upper_bound
 from shadow_operator.core.tally import RouteTally
-from shadow_operator.core.unproven import advised
+from shadow_operator.core.unproven import advised, allowed_unproven, production_of
 from shadow_operator.core.wording import count, percent, ratio_text
 
 FAIL_LEVEL: Final = 0.001
@@ -168,10 +169,17 @@ def _fails(case: Case, route: RouteTally) -> RouteJudgement | None:
     return RouteJudgement(route, RouteResult.FAILED, text)
 
 
+def _is_unlike_production(case: Case, route: RouteTally) -> RouteJudgement | None:
+    """Clones answer it otherwise than production does, so that they test something else."""
+    found = not_representative(case, route)
+    return _lacks(route, found) if found else None
+
+
 def _proves_too_little(case: Case, route: RouteTally) -> RouteJudgement | None:
-    """Most of its pairs prove nothing, and more of them would not either."""
+    """Most of its pairs prove nothing, which is not so in production; more would not either."""
     unproven = sum(route.unproven.values())
-    if unproven <= case.spec.gates.unproven.max_percent / 100 * route.attempts:
+    production = production_of(case, route.name.partition(" ")[2])
+    if unproven <= allowed_unproven(case, production) * route.attempts:
         return None
     return _lacks(route, advised(case, route.unproven, route.attempts))
 
@@ -199,6 +207,7 @@ def _lacks(route: RouteTally, what: str) -> RouteJudgement:
 
 CHECKS: Final[tuple[Callable[[Case, RouteTally], RouteJudgement | None], ...]] = (
     _fails,
+    _is_unlike_production,
     _proves_too_little,
     _has_few_pairs,
     _is_mostly_excused,

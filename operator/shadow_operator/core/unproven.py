@@ -7,6 +7,7 @@ from typing import Final
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
+from shadow_operator.core import mix
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable
 from shadow_operator.core.wording import count, percent, words
 
@@ -23,18 +24,35 @@ def unproven(case: Case) -> Outcome:
     if not total:
         return inconclusive(name, "No pair was compared yet.")
     maximum = case.spec.gates.unproven.max_percent
+    allowed = allowed_unproven(case, production_of(case))
+    own = allowed > maximum / 100
     gate = Gate(
         name=name,
         result=GateResult.PASSED,
         observed=percent(tally.unproven / total),
-        threshold=f"<= {maximum}%",
+        threshold=f"<= {percent(allowed)}{' (production)' if own else ''}",
         samples=total,
         source="comparator",
         message=f"{count(tally.unproven)} of {count(total)} pairs prove nothing.",
     )
-    if tally.unproven / total <= maximum / 100:
-        return Outcome(gate)
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproven_sentence(case, total)))
+    if tally.unproven / total > allowed:
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproven_sentence(case, total)))
+    if tally.unproven / total > maximum / 100:
+        text = f"{gate.message[:-1]}, no larger a share than of production's own answers."
+        return Outcome(concluded(gate, GateResult.PASSED, text))
+    return Outcome(gate)
+
+
+def production_of(case: Case, template: str = "") -> mix.Statuses:
+    """Return production's answers: of a template that it is counted of, or of all routes."""
+    counted = case.ledger.production.get(mix.key(template) if template else mix.ALL, {})
+    return mix.whole(counted)
+
+
+def allowed_unproven(case: Case, production: mix.Statuses) -> float:
+    """Return which share of pairs may prove nothing: the spec's, or production's own if larger."""
+    maximum, own = case.spec.gates.unproven.max_percent / 100, mix.unproven_share(production)
+    return max(maximum, min(1.0, own + mix.BEYOND)) if own else maximum
 
 
 REFUSALS: Final = frozenset({"401", "403", "407"})

@@ -1,0 +1,229 @@
+"""Clones that answer otherwise than production prove nothing about it, however well they agree."""
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from shadow_operator.api.enums import GateName, GateResult, RouteResult
+from shadow_operator.api.evidence import RouteCounts
+from shadow_operator.core import mix
+from shadow_operator.core.collect import advance
+from shadow_operator.core.judgement import Judgement, Subject, judge
+from shadow_operator.core.ledger import (
+    LARGEST_BYTES,
+    Ledger,
+    MirrorCursor,
+    begin,
+    encode,
+    fit,
+    size,
+)
+from shadow_operator.core.mix import ALL, key
+from shadow_operator.core.representative import unlike
+from tests.support.readings import (
+    EPOCH,
+    comparators,
+    mirror,
+    mirrors,
+    route,
+    snapshot,
+    spec,
+)
+from tests.unit.test_route_gate import ledger
+
+ITEM, LIST = "/items/{id}", "/items"
+DECLARED = {"comparison": {"routes": [ITEM, LIST]}}
+
+
+@pytest.mark.parametrize(
+    ("production", "clones", "says"),
+    [
+        ({"2xx": 980, "404": 20}, {"404": 930, "2xx": 70}, ("2xx", "404")),
+        ({"2xx": 980, "404": 20}, {"404": 40, "2xx": 960}, None),
+        ({"2xx": 980, "404": 20}, {"404": 120, "2xx": 880}, ("2xx", "404")),
+        ({"2xx": 98, "404": 2}, {"404": 1, "2xx": 9}, None),
+        ({"2xx": 700, "404": 300}, {"404": 310, "2xx": 690}, None),
+        ({"2xx": 700, "404": 300}, {"2xx": 1000}, ("404", "2xx")),
+        ({"2xx": 1000}, {"5xx": 1000}, ("2xx", "5xx")),
+        ({}, {"404": 1000}, None),
+        ({"2xx": 1000}, {}, None),
+    ],
+)
+def test_mixes_are_alike_or_not(
+    production: dict[str, int], clones: dict[str, int], says: tuple[str, str] | None
+) -> None:
+    found = unlike(production, clones)
+    assert (found and (found.usual, found.instead)) == says
+
+
+def counts(name: str, statuses: dict[str, int]) -> RouteCounts:
+    """Give a route without a difference, whose reference answered so."""
+    proved = sum(n for status, n in statuses.items() if status not in mix.UNPROVEN)
+    unproven = {s: n for s, n in statuses.items() if s in mix.UNPROVEN}
+    return route(proved, name=name, unproven=unproven, reference_statuses=statuses)
+
+
+def production(**answers: dict[str, int]) -> dict[str, dict[str, int]]:
+    """Give the answers of production in the ledger: of all, and of each template by its name."""
+    named = {"all": ALL, "item": key(ITEM), "list": key(LIST)}
+    return {
+        named[name]: {status: 100 * n for status, n in table.items()}
+        for name, table in answers.items()
+    }
+
+
+def judged(
+    *routes: RouteCounts, of: dict[str, dict[str, int]], changes: Any = None, **seen: Any
+) -> Judgement:
+    wanted = spec(**{"soakSeconds": 600} | (DECLARED if changes is None else changes))
+    evidence = ledger(*routes, production=of, **seen)
+    return judge(wanted, evidence, Subject("hal9", "hal9"), now=600.0)
+
+
+def gate(judgement: Judgement, name: GateName) -> tuple[GateResult, str]:
+    return next((one.result, one.message) for one in judgement.gates if one.name is name)
+
+
+GOOD = {"2xx": 9000}
+
+
+def test_clones_without_productions_data_are_named_with_the_way_out() -> None:
+    of = production(
+        all={"2xx": 18_800, "404": 200}, item={"2xx": 9800, "404": 200}, list={"2xx": 9000}
+    )
+    result, message = gate(
+        judged(
+            counts(f"GET {LIST}", GOOD), counts(f"GET {ITEM}", {"404": 9300, "2xx": 700}), of=of
+        ),
+        GateName.ROUTES,
+    )
+    assert result is GateResult.INCONCLUSIVE
+    assert message == (
+        f"GET {ITEM}: production answers 2xx in 98% of its requests, the clones 404 in 93%: they "
+        "lack its data; seed the clones, or let them reach it (clones.egressTo)."
+    )
+
+
+def test_what_production_itself_answers_is_representative_though_it_proves_nothing() -> None:
+    half = {"2xx": 5000, "404": 5000}
+    seen = judged(
+        counts(f"GET {LIST}", GOOD),
+        counts(f"GET {ITEM}", half),
+        of=production(all={"2xx": 14_000, "404": 5000}, item=half, list=GOOD),
+    )
+    assert gate(seen, GateName.ROUTES)[0] is GateResult.PASSED
+    result, message = gate(seen, GateName.UNPROVEN)
+    assert result is GateResult.PASSED
+    assert message.endswith("no larger a share than of production's own answers.")
+
+
+def test_where_production_is_not_known_the_share_of_the_spec_decides() -> None:
+    half = counts(f"GET {ITEM}", {"2xx": 5000, "404": 5000})
+    seen = judged(counts(f"GET {LIST}", GOOD), half, of={})
+    assert gate(seen, GateName.ROUTES)[0] is GateResult.INCONCLUSIVE
+    assert gate(seen, GateName.UNPROVEN)[0] is GateResult.INCONCLUSIVE
+
+
+def test_methods_of_a_template_are_held_against_production_together() -> None:
+    of = production(all={"2xx": 8000, "404": 2000}, item={"2xx": 8000, "404": 2000})
+    seen = judged(
+        counts(f"GET {ITEM}", {"2xx": 8000}), counts(f"DELETE {ITEM}", {"404": 2000}), of=of
+    )
+    assert all("production answers" not in (one.missing or "") for one in seen.comparison.routes)
+
+
+def test_routes_that_are_not_declared_are_held_against_the_rest_together() -> None:
+    of = production(all={"2xx": 30_000, "404": 5000}, item={"404": 5000})
+    seen = judged(
+        counts(f"GET {ITEM}", {"404": 5000}),
+        counts("GET /b", {"2xx": 15_000}),
+        counts("GET /c", {"404": 9000, "2xx": 6000}),
+        of=of,
+    )
+    missing = {one.name: one.missing or "" for one in seen.comparison.routes}
+    assert "production answers 2xx in 100%" in missing["GET /c"]
+    assert missing["GET /b"] == ""
+    assert missing[f"GET {ITEM}"].startswith("0 of 100 pairs")
+
+
+@pytest.mark.parametrize(
+    ("group", "advice"),
+    [
+        ("401", "list cookie in mirror.forwardHeaders"),
+        ("429", "clones.env"),
+        ("5xx", "clones.egressTo"),
+        ("3xx", "mirror.forwardHeaders"),
+        ("4xx", "see what production has"),
+    ],
+)
+def test_the_advice_is_the_statuss(group: str, advice: str) -> None:
+    of = production(all={"2xx": 5000}, item={"2xx": 5000})
+    seen = judged(
+        counts(f"GET {ITEM}", {group: 4000, "2xx": 1000}), of=of, credentials={"cookie": 4000}
+    )
+    (only,) = seen.comparison.routes
+    assert only.result is RouteResult.INCONCLUSIVE
+    assert advice in (only.missing or "")
+
+
+def reading(boot: str, answers: int, percent: int = 100, **statuses: int) -> Any:
+    table = {ALL: {name.strip("_"): n for name, n in statuses.items()}}
+    return replace(mirror(answers, boot=boot, percent=percent), statuses=table)
+
+
+def advanced(seen: Ledger, pairs: int, now: float, *readings: Any) -> Ledger:
+    return advance(
+        seen,
+        comparators(snapshot(route(pairs), time=now)),
+        mirrors(*readings),
+        now=now,
+        mirroring=True,
+        healthy=True,
+        interval=30,
+    )
+
+
+def test_answers_are_counted_as_often_as_they_are_copied() -> None:
+    seen = advanced(begin(EPOCH, now=0, interval=30), 1, 30, reading("m", 100, _2xx=100))
+    seen = advanced(seen, 50, 60, reading("m", 200, 50, _2xx=150, _404=50))
+    assert seen.production == {ALL: {"2xx": 50 * 50, "404": 50 * 50}}
+    seen = advanced(seen, 90, 90, reading("m", 300, 0, _2xx=250, _404=50))
+    assert seen.production == {ALL: {"2xx": 50 * 50, "404": 50 * 50}}
+    # An old reading that comes late changes nothing.
+    again = advanced(seen, 90, 120, reading("m", 150, 100, _2xx=120))
+    assert again.production == seen.production
+
+
+GROUPS = ("2xx", "3xx", "4xx", "5xx", "401", "403", "404", "407", "429")
+
+
+def _largest(seed: int) -> dict[str, dict[str, int]]:
+    """Give the answers of an Envoy that has seen everything of every template."""
+    chance = Random(seed)  # noqa: S311
+    keys = [ALL, *(key(str(number)) for number in range(mix.MOST_TEMPLATES))]
+    return {name: {group: chance.randrange(10**7) for group in GROUPS} for name in keys}
+
+
+def _with_envoys(number: int) -> Ledger:
+    seen = advanced(begin(EPOCH, now=0, interval=30), 5000, 30)
+    cursors = {
+        f"{n:036d}": MirrorCursor(pod=f"m{n}", eligible=n, statuses=_largest(n))
+        for n in range(number)
+    }
+    return seen.model_copy(update={"mirrors": cursors, "production": _largest(99)})
+
+
+def test_answers_of_two_envoys_leave_room_for_evidence() -> None:
+    assert size(encode(_with_envoys(2))) <= LARGEST_BYTES / 2
+    assert fit(_with_envoys(2)).production
+
+
+def test_a_flood_of_envoys_leaves_the_ledger_small_and_counts_nothing_twice() -> None:
+    seen = _with_envoys(40)
+    assert size(encode(seen)) <= LARGEST_BYTES
+    small = fit(seen)
+    assert small.production == {}
+    later = advanced(small, 6000, 60, replace(reading("0" * 35 + "7", 900), statuses=_largest(7)))
+    assert later.production == {}
