@@ -310,6 +310,13 @@ EVIDENCE_STEPS: dict[str, tuple[dict[str, Any], ComparatorSnapshot, dict[str, An
         {},
         PATCH + '{"spec":{"mirror":{"forwardHeaders":["authorization"]},"restartedAt":"TIME"}}',
     ),
+    "a route is not representative": (
+        {"gates": {"coverage": {"mode": "Off"}, "routes": {"required": ["/never"]}}},
+        snapshot(route(10_000)),
+        {},
+        "-n hal9 get shd hal9 -o jsonpath={range .status.comparison.routes[?(@.missing)]}"
+        r'{.name}: {.missing}{"\n"}{end}',
+    ),
     "answers differ": (
         {},
         snapshot(

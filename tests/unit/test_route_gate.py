@@ -7,7 +7,7 @@ import pytest
 from shadow_operator.api.enums import GateName, GateResult, RouteResult
 from shadow_operator.api.evidence import PathCount, RouteCounts
 from shadow_operator.core.counts import Counts
-from shadow_operator.core.judgement import Judgement, Subject, judge
+from shadow_operator.core.judgement import Judgement, Subject, judge, settle
 from shadow_operator.core.ledger import Ledger, Process, begin
 from shadow_operator.core.soak import Soak
 from tests.support.readings import EPOCH, control, route, spec
@@ -136,6 +136,15 @@ def test_status_lists_what_lacks_something_first_and_no_more_than_it_has_room_fo
     listed = judged.comparison.routes
     assert (listed[0].name, listed[0].result) == ("GET /a", RouteResult.INCONCLUSIVE)
     assert len(listed) == 20
+
+
+def test_a_route_that_fails_takes_the_soak_until_a_rule_gives_it_back() -> None:
+    seen = ledger(get("/a", 200_000), get("/b", 2900, differing={STATE: 100}, **CHANGED))
+    running = seen.model_copy(update={"soak": Soak(elapsed=300.0, counted_to=600.0)})
+    failing = judgement(running)
+    assert failing.soak.elapsed_seconds == 0
+    settled = settle(spec(soakSeconds=600), running, failing, now=600.0)
+    assert judgement(settled, **IGNORED).soak.elapsed_seconds == 300
 
 
 def test_a_route_shows_its_own_bound_and_share() -> None:

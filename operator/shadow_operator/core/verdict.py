@@ -174,6 +174,7 @@ def _unblock(case: Case, blocking: Gate | None, subject: Subject) -> str:
 _DIFFERENCES = (
     r"""{range .status.comparison.topDifferences[*]}{.route} {.path} {.kind} {.count}{"\n"}{end}"""
 )
+_LACKING = r"""{range .status.comparison.routes[?(@.missing)]}{.name}: {.missing}{"\n"}{end}"""
 _IN_THE_LOGS = frozenset({GateName.SHADOW_ERRORS, GateName.TIMEOUTS, GateName.LAYERS})
 
 
@@ -181,6 +182,8 @@ def _show(gate: Gate, subject: Subject) -> str:
     mismatches = gate.name is GateName.MATCH_RATE and gate.result is GateResult.FAILED
     if mismatches or gate.name is GateName.CRITICAL_DIFFERENCES:
         return subject.commands.show(_DIFFERENCES)
+    if gate.name is GateName.ROUTES:
+        return subject.commands.show(_LACKING)
     if gate.name in _IN_THE_LOGS:
         pods = f"{LABEL_SHADOW}={subject.name},{LABEL_ROLE}={Role.SHADOW}"
         return subject.commands.run("logs", "-l", pods, "--prefix", "--tail", "100")
