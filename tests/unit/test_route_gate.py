@@ -103,6 +103,10 @@ CASES: dict[str, tuple[tuple[RouteCounts, ...], dict[str, Any], GateResult, str]
         PASSED,
         "All 2",
     ),
+    "where every route is rare none is judged": (
+        tuple(get(f"/r{number}", 50) for number in range(150)), {}, INCONCLUSIVE,
+        "No route is judged, for each is rare; the first: GET /r0: 50 of 100 pairs.",
+    ),
     "nothing compared can't pass": ((), {}, INCONCLUSIVE, "No pair"),
 }  # fmt: skip
 

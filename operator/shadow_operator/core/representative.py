@@ -90,13 +90,12 @@ def not_representative(case: Case, route: RouteTally) -> str | None:
 
 def _unlike_the_rest(case: Case, route: RouteTally) -> Unlike | None:
     """Blame a route for the mix of all that are not counted singly, if it has its part in it."""
-    others = [one for one in case.tally.counts.routes if not is_counted(case, one.template)]
-    rest = _rest(case)
-    found = unlike(rest, _answers(others))
-    if found is None:
+    rest, routes = _rest(case), case.tally.counts.routes
+    mine = unlike(rest, _answers(one for one in routes if one.name == route.name))
+    if mine is None:  # nearly always, and cheaper than to look at all
         return None
-    mine = _answers(one for one in others if one.name == route.name)
-    return unlike(rest, mine) if mine.get(found.instead) else None
+    together = unlike(rest, _answers(o for o in routes if not is_counted(case, o.template)))
+    return mine if together and together.instead == mine.instead else None
 
 
 def _rest(case: Case) -> Statuses:

@@ -65,6 +65,9 @@ def routes(case: Case) -> Outcome:
     failed = [one for one in judged if one.result is RouteResult.FAILED]
     if failed:
         return Outcome(concluded(gate, GateResult.FAILED, f"{_named(failed)}."))
+    if not due:
+        text = f"No route is judged, for each is rare; the first: {_named(list(judged[:1]))}."
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text))
     missing = [one for one in due if one.result is RouteResult.INCONCLUSIVE]
     if missing:
         return _undecided(case, gate, missing)
