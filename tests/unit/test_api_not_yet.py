@@ -19,7 +19,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "spec.learning": {"learning": "ShadowOnly"},
     "spec.reference.mode": {"reference": {"mode": "Production"}},
     "spec.mirror.provider": {"mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}}},
-    "spec.comparison.tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
     "spec.comparison.expectedVariations": {"comparison": {"expectedVariations": [RULE]}},
     "spec.comparison.learningMarker": {"comparison": {"learningMarker": "header:x"}},
     "spec.gates.routes": {"gates": {"routes": {"required": ["/a"]}}},
@@ -46,6 +45,7 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "rules that excuse": {
         "comparison": {"ignore": [RULE], "unordered": [RULE], "critical": [RULE], "routes": ["/a"]}
     },
+    "tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
     "gates that are judged": {
         "gates": {
             "matchRate": {"minPercent": "99"},
@@ -92,11 +92,6 @@ TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {
         ("spec.gates.latencyP50", "spec.gates.throughput"),
         "spec.gates.latencyP50, spec.gates.throughput: these gates are not judged yet; remove "
         "them.",
-    ),
-    "rules": (
-        ("spec.comparison.tolerances", "spec.comparison.expectedVariations"),
-        "spec.comparison.tolerances, spec.comparison.expectedVariations: these rules are not "
-        "supported yet; remove them, or ignore the path with a reason.",
     ),
 }
 

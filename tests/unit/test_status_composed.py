@@ -279,7 +279,7 @@ EIGHT: dict[str, Any] = {
     "reference": {"mode": "Production"},
     "comparison": {
         "learningMarker": "header:x",
-        "tolerances": [{"path": "$.a", "relative": "1e-6", "reason": "x"}],
+        "expectedVariations": [{"path": "$.a", "reason": "x"}],
     },
     "gates": {"latencyP50": {"mode": "Off"}, "throughput": {"mode": "Required"}},
     "guard": {"forSeconds": 10},

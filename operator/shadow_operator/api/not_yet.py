@@ -35,8 +35,6 @@ _UNJUDGED_GATES = (
     "memory_growth",
 )
 
-_RULES = "these rules are not supported yet; remove them, or ignore the path with a reason."
-
 
 def _changes_gate(gate: str) -> Callable[[Spec], bool]:
     return lambda spec: getattr(spec.gates, gate) != getattr(_GATES, gate)
@@ -60,14 +58,9 @@ NOT_YET: tuple[NotYet, ...] = (
         "the comparator's Service yourself.",
     ),
     NotYet(
-        "spec.comparison.tolerances",
-        lambda spec: bool(spec.comparison.tolerances),
-        _RULES,
-    ),
-    NotYet(
         "spec.comparison.expectedVariations",
         lambda spec: bool(spec.comparison.expected_variations),
-        _RULES,
+        "these rules are not supported yet; remove them, or ignore the path with a reason.",
     ),
     NotYet(
         "spec.comparison.learningMarker",

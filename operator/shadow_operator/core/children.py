@@ -15,7 +15,7 @@ from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import EgressTarget
 from shadow_operator.api.spec import PathRule as SpecPathRule
 from shadow_operator.core import cloning, names, objects, policies
-from shadow_operator.core.rules import path_rules
+from shadow_operator.core.rules import number_edges, path_rules
 from shadow_operator.core.selectors import matches_labels
 from shadow_operator.core.serving import Serving, serving
 from shadow_operator.core.snapshot import Manifest, Settings
@@ -134,6 +134,8 @@ def comparator_config(
         hints=tuple(hints),
         unordered=path_rules(spec.comparison.unordered),
         plant_faults=spec.self_test is SelfTest.PLANTED_FAULT,
+        edges=number_edges(spec.comparison),
+        marker=spec.effective_learning_marker or "",
     )
     return config.model_copy(
         update={"version": objects.fingerprint(config.model_dump(mode="json"))}

@@ -19,7 +19,7 @@ from shadow_operator.api.evidence import Place, PlaceKind, RouteCounts, Signatur
 from shadow_operator.api.spec import Comparison, Spec
 from shadow_operator.core.counts import Counts, place_key
 from shadow_operator.core.noise import RouteNoise, Standing
-from shadow_operator.core.rules import excuse, listed_as_critical
+from shadow_operator.core.rules import TOLERANCE, excuse, listed_as_critical
 
 NOISE: Final = "noise"
 """How the excuse of a noisy place begins."""
@@ -413,7 +413,7 @@ def _server_errors(route: RouteCounts) -> tuple[int, int]:
 
 
 def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> int:
-    differences = [d for d in differences if not _says_no_value(d.place)]
+    differences = [d for d in differences if not (_says_no_value(d.place) or _is_judged(d))]
     excused = {d.place.path for d in differences if d.excused_by is not None}
     excused -= {d.place.path for d in differences if d.counts}
     top = [p for p in excused if not any(_below(p, other) for other in excused)]
@@ -424,6 +424,11 @@ def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> in
 def _says_no_value(place: Place) -> bool:
     """Say whether the values there were compared all the same: other order, or as far as read."""
     return place.kind is PlaceKind.ORDER or place.unread
+
+
+def _is_judged(difference: Difference) -> bool:
+    """Say whether an excused difference was looked at all the same: how far numbers are apart."""
+    return (difference.excused_by or "").startswith(TOLERANCE)
 
 
 def _below(path: str, other: str) -> bool:
