@@ -19,8 +19,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "spec.learning": {"learning": "ShadowOnly"},
     "spec.reference.mode": {"reference": {"mode": "Production"}},
     "spec.mirror.provider": {"mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}}},
-    "spec.comparison.expectedVariations": {"comparison": {"expectedVariations": [RULE]}},
-    "spec.comparison.learningMarker": {"comparison": {"learningMarker": "header:x"}},
     "spec.gates.routes": {"gates": {"routes": {"required": ["/a"]}}},
     "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
     "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
@@ -45,6 +43,7 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "rules that excuse": {
         "comparison": {"ignore": [RULE], "unordered": [RULE], "critical": [RULE], "routes": ["/a"]}
     },
+    "variations": {"comparison": {"expectedVariations": [RULE], "learningMarker": "header:x"}},
     "tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
     "gates that are judged": {
         "gates": {

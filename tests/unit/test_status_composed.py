@@ -277,10 +277,7 @@ EIGHT: dict[str, Any] = {
     "learning": "ShadowOnly",
     "approval": "Required",
     "reference": {"mode": "Production"},
-    "comparison": {
-        "learningMarker": "header:x",
-        "expectedVariations": [{"path": "$.a", "reason": "x"}],
-    },
+    "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}},
     "gates": {"latencyP50": {"mode": "Off"}, "throughput": {"mode": "Required"}},
     "guard": {"forSeconds": 10},
 }
@@ -290,9 +287,9 @@ def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where
     world = after(**EIGHT)
     said = {c["type"]: c["message"] for c in world.status["conditions"]}
     for message in (said["Accepted"], said["Ready"], said["Stalled"], world.status["message"]):
-        assert message.startswith("7 things are in the way, all listed in status.preflight. ")
+        assert message.startswith("6 things are in the way, all listed in status.preflight. ")
     listed = " ".join(check["message"] for check in world.status["preflight"])
-    for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "learningMarker"):
+    for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "provider"):
         assert f"spec.{field}" in listed or f".{field}" in listed
     assert {check["result"] for check in world.status["preflight"]} == {"Failed"}
     assert "…" not in listed

@@ -57,16 +57,6 @@ NOT_YET: tuple[NotYet, ...] = (
         "this provider is not supported yet; set provider: Envoy, or External and send copies to "
         "the comparator's Service yourself.",
     ),
-    NotYet(
-        "spec.comparison.expectedVariations",
-        lambda spec: bool(spec.comparison.expected_variations),
-        "these rules are not supported yet; remove them, or ignore the path with a reason.",
-    ),
-    NotYet(
-        "spec.comparison.learningMarker",
-        lambda spec: spec.comparison.learning_marker is not None,
-        "learning markers are not supported yet; remove the field.",
-    ),
     *(
         NotYet(
             f"spec.gates.{to_camel(gate)}",

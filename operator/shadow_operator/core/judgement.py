@@ -154,7 +154,7 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
 
     Sorted, so that the same evidence gives the same configuration. Places that
     `comparison.critical` names stay in the signatures, and so do bodies that were not looked
-    through.
+    through, and the marker of learning.
     """
     counted = tally(spec, ledger.counts, interval=ledger.interval)
     found = {
@@ -164,6 +164,7 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
         and difference.excused_by.startswith(NOISE)
         and not difference.listed
         and not difference.place.unread
+        and difference.place.path != spec.effective_learning_marker
     }
     noise = tuple(PathRule(path=path, route=route) for path, route in sorted(found))
     return (path_rules(spec.comparison.ignore) + noise)[:LARGEST_HINTS]
@@ -247,6 +248,7 @@ def _verdict(choice: Choice, ledger: Ledger, subject: Subject, now: float) -> Ve
 def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
     counts, coverage = ledger.counts, ledger.coverage
     strict, all_pairs = counted.mismatched + counted.pending, counted.compared + counted.pending
+    strict += counted.unshown
     rate = counted.match_rate
     share = counted.judged_share
     return ComparisonStatus(
@@ -259,6 +261,7 @@ def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
         matched=counted.matched,
         noise=counted.total("noise"),
         ignored=counted.total("ignored"),
+        expected=counted.total("expected"),
         mismatched=counted.mismatched,
         critical=counted.total("critical"),
         unproven=counted.unproven + counted.total("pending"),
