@@ -32,6 +32,7 @@ from shadow_operator.core.ledger import (
     decode,
     encode,
 )
+from shadow_operator.core.proposals import proposal
 from shadow_operator.core.rates import LEVEL, RATES, first_look
 from shadow_operator.core.rules import path_rules, rules_version
 from shadow_operator.core.statistics import lower_bound
@@ -117,7 +118,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
     return Judgement(
         gates=judged,
         verdict=_verdict(choice, ledger, subject, now) if choice else None,
-        comparison=_comparison(ledger, counted),
+        comparison=_comparison(spec, ledger, counted),
         soak=_soak(spec, soak, complete=soaked),
         coverage=_coverage(ledger),
         next_step=choice.next_step if choice else "",
@@ -245,7 +246,7 @@ def _verdict(choice: Choice, ledger: Ledger, subject: Subject, now: float) -> Ve
     )
 
 
-def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
+def _comparison(spec: Spec, ledger: Ledger, counted: Tally) -> ComparisonStatus:
     counts, coverage = ledger.counts, ledger.coverage
     strict, all_pairs = counted.mismatched + counted.pending, counted.compared + counted.pending
     strict += counted.unshown
@@ -272,14 +273,17 @@ def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
         match_rate_lower_bound=(
             ratio_text(lower_bound(all_pairs - strict, all_pairs, LEVEL)) if all_pairs else None
         ),
-        top_differences=tuple(map(_top, counted.differences[:TOP_DIFFERENCES])),
+        top_differences=tuple(
+            _top(difference, proposal(difference, counted, spec.comparison))
+            for difference in counted.differences[:TOP_DIFFERENCES]
+        ),
     )
 
 
 _UNDECIDED: Final = "undecided: noise or change, more controls will tell"
 
 
-def _top(difference: Difference) -> TopDifference:
+def _top(difference: Difference, proposed: str) -> TopDifference:
     excused = difference.excused_by or (_UNDECIDED if difference.pending else None)
     return TopDifference(
         route=difference.route[:256],
@@ -288,6 +292,7 @@ def _top(difference: Difference) -> TopDifference:
         count=difference.pairs,
         critical=difference.critical and difference.counts,
         excused_by=excused[:256] if excused else None,
+        proposal=proposed or None,
     )
 
 
