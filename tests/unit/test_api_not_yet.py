@@ -16,7 +16,6 @@ SMALLEST: dict[str, Any] = {
 RULE = {"path": "$.a", "reason": "x"}
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "spec.learning": {"learning": "ShadowOnly"},
     "spec.reference.mode": {"reference": {"mode": "Production"}},
     "spec.mirror.provider": {"mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}}},
     "spec.gates.routes": {"gates": {"routes": {"required": ["/a"]}}},
@@ -43,6 +42,7 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "rules that excuse": {
         "comparison": {"ignore": [RULE], "unordered": [RULE], "critical": [RULE], "routes": ["/a"]}
     },
+    "learning": {"preset": "HAL9", "learning": "ShadowOnly"},
     "variations": {"comparison": {"expectedVariations": [RULE], "learningMarker": "header:x"}},
     "tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
     "gates that are judged": {
@@ -83,7 +83,7 @@ def test_a_field_that_works_is_not_refused(fields: dict[str, Any]) -> None:
 
 
 def test_several_fields_get_a_sentence_each() -> None:
-    assert len(refusals(_spec({**REFUSED["spec.learning"], **REFUSED["spec.approval"]}))) == 2
+    assert len(refusals(_spec({**REFUSED["spec.guard"], **REFUSED["spec.approval"]}))) == 2
 
 
 TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {

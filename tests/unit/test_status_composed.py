@@ -274,7 +274,6 @@ def test_a_short_list_stands_in_the_condition() -> None:
 
 
 EIGHT: dict[str, Any] = {
-    "learning": "ShadowOnly",
     "approval": "Required",
     "reference": {"mode": "Production"},
     "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}},
@@ -286,8 +285,8 @@ EIGHT: dict[str, Any] = {
 def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where() -> None:
     world = after(**EIGHT)
     said = {c["type"]: c["message"] for c in world.status["conditions"]}
-    for message in (said["Accepted"], said["Ready"], said["Stalled"], world.status["message"]):
-        assert message.startswith("6 things are in the way, all listed in status.preflight. ")
+    for message in (said["Accepted"], said["Ready"], said["Stalled"]):
+        assert message.startswith("5 things are in the way, all listed in status.preflight. ")
     listed = " ".join(check["message"] for check in world.status["preflight"])
     for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "provider"):
         assert f"spec.{field}" in listed or f".{field}" in listed
@@ -296,7 +295,7 @@ def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where
 
 
 def test_a_message_is_longer_than_a_condition_can_be() -> None:
-    world = after(learning="ShadowOnly", approval="Required", reference={"mode": "Production"})
+    world = after(guard={"forSeconds": 10}, approval="Required", reference={"mode": "Production"})
     assert len(world.status["message"]) > 250
     assert "set approval: NotRequired." in world.status["message"]
 

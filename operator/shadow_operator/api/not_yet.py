@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic.alias_generators import to_camel
 
-from shadow_operator.api.enums import Approval, Learning, MirrorProvider, ReferenceMode
+from shadow_operator.api.enums import Approval, MirrorProvider, ReferenceMode
 from shadow_operator.api.spec import Gates, Guard, Spec
 
 
@@ -41,11 +41,6 @@ def _changes_gate(gate: str) -> Callable[[Spec], bool]:
 
 
 NOT_YET: tuple[NotYet, ...] = (
-    NotYet(
-        "spec.learning",
-        lambda spec: spec.learning is not Learning.DISABLED,
-        "learning in the shadow is not supported yet; set learning: Disabled.",
-    ),
     NotYet(
         "spec.reference.mode",
         lambda spec: spec.reference.mode is ReferenceMode.PRODUCTION,

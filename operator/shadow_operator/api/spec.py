@@ -559,6 +559,9 @@ class Gates(Model):
     layers: GateSettings = GateSettings()
     """Every layer of `layers` says that it is healthy."""
 
+    learning: GateSettings = GateSettings()
+    """Learning goes on in the shadow, where `learning` is `ShadowOnly`."""
+
     coverage: CoverageGate = CoverageGate()
     """Copies received of those expected."""
 
@@ -666,7 +669,9 @@ class Spec(Model):
     """Any new string starts the soak again and resumes after a pause, e.g. the current time."""
 
     learning: Learning = Learning.DISABLED
-    """`ShadowOnly` lets the shadow learn, and only it. Default: `Disabled`."""
+    """`ShadowOnly` lets the shadow learn, and only it, through the preset's environment; it needs a
+    preset that knows how. Default: `Disabled`. A change starts a new epoch: evidence and soak begin
+    at zero."""
 
     production_ref: ProductionRef
     """The workload that serves production."""

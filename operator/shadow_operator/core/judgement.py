@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from shadow_operator.api.enums import GateMode, GateName, GateResult, SoakState
+from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, SoakState
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.reasons import SoakReason
 from shadow_operator.api.spec import Spec
@@ -23,6 +23,7 @@ from shadow_operator.core import soak as clock
 from shadow_operator.core.case import Case, Outcome, looked_at
 from shadow_operator.core.collect import advance
 from shadow_operator.core.gates import RULED, gates
+from shadow_operator.core.learning import standing
 from shadow_operator.core.ledger import (
     Decided,
     Ledger,
@@ -89,6 +90,8 @@ class Judgement:
     """The last look at rates, the one of now included."""
     rules: str
     """Version of the rules that were applied."""
+    learning: tuple[GateResult, str] | None
+    """Whether the shadow learns, and how far it came; None where it shall not."""
     last_copy: float | None
     """When copies were last seen to have been sent to the clones."""
     clock: clock.Soak
@@ -131,6 +134,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         untested=tuple(route.name for route in counted.untested),
         look=_look_of_now(case, outcomes, rules, now),
         rules=rules,
+        learning=_learning(spec, ledger),
         last_copy=ledger.last_copy,
         clock=soak,
     )
@@ -294,6 +298,12 @@ def _top(difference: Difference, proposed: str) -> TopDifference:
         excused_by=excused[:256] if excused else None,
         proposal=proposed or None,
     )
+
+
+def _learning(spec: Spec, ledger: Ledger) -> tuple[GateResult, str] | None:
+    if spec.learning is Learning.DISABLED:
+        return None
+    return standing(ledger.learning, ledger.advanced or 0.0)
 
 
 def _soak(spec: Spec, soak: clock.Soak, *, complete: bool) -> Soak:
