@@ -125,4 +125,4 @@ def test_the_first_reason_wins() -> None:
     for change in (selected, with_a_stranger, without_service, without_deployment, not_supported):
         change(world)
     assert reason(world)[0] == "NotSupportedYet"
-    assert len(CHECKS) == 5
+    assert len(CHECKS) == 6
