@@ -26,6 +26,7 @@ from shadow_operator.core.snapshot import (
     Found,
     Item,
     LayerReading,
+    LearningReading,
     Manifest,
     MirrorReading,
     Missing,
@@ -95,6 +96,7 @@ class World:
     isolates: bool | None = True
     """What the isolation probe will find; None: it ends without a report."""
     layers: tuple[LayerReading, ...] = ()
+    learning: dict[str, Item[LearningReading]] = field(default_factory=dict)
     traffic: int = 100
     """Requests that come through the entry between two reconciles."""
     now: float = START
@@ -233,6 +235,7 @@ class World:
             },
             mirrors={pod.name: self._counters(pod) for pod in self._of_role(Role.MIRROR)},
             layers=self.layers,
+            learning=self.learning,
             probe=self._probe(),
             probe_reachable_from_here=True,
             ledger=_item(self.objects.get(EVIDENCE)),

@@ -17,7 +17,7 @@ SELECTS_ALL = {
 
 
 def not_supported(world: World) -> None:
-    world.edit(learning="ShadowOnly")
+    world.edit(approval="Required")
 
 
 def without_deployment(world: World) -> None:
@@ -44,7 +44,7 @@ def selected(world: World) -> None:
 
 
 REASONS: dict[str, tuple[Callable[[World], Any], str]] = {
-    "NotSupportedYet": (not_supported, "learning"),
+    "NotSupportedYet": (not_supported, "approval"),
     "ProductionNotFound": (without_deployment, "create it, or correct spec.productionRef"),
     "ChildNameTaken": (with_a_stranger, "Delete it or make it anew under another name"),
 }
@@ -125,4 +125,4 @@ def test_the_first_reason_wins() -> None:
     for change in (selected, with_a_stranger, without_service, without_deployment, not_supported):
         change(world)
     assert reason(world)[0] == "NotSupportedYet"
-    assert len(CHECKS) == 5
+    assert len(CHECKS) == 6

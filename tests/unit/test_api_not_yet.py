@@ -16,12 +16,8 @@ SMALLEST: dict[str, Any] = {
 RULE = {"path": "$.a", "reason": "x"}
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "spec.learning": {"learning": "ShadowOnly"},
     "spec.reference.mode": {"reference": {"mode": "Production"}},
     "spec.mirror.provider": {"mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}}},
-    "spec.comparison.tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
-    "spec.comparison.expectedVariations": {"comparison": {"expectedVariations": [RULE]}},
-    "spec.comparison.learningMarker": {"comparison": {"learningMarker": "header:x"}},
     "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
     "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
     "spec.gates.throughput": {"gates": {"throughput": {"mode": "Required"}}},
@@ -45,6 +41,9 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "rules that excuse": {
         "comparison": {"ignore": [RULE], "unordered": [RULE], "critical": [RULE], "routes": ["/a"]}
     },
+    "learning": {"preset": "HAL9", "learning": "ShadowOnly"},
+    "variations": {"comparison": {"expectedVariations": [RULE], "learningMarker": "header:x"}},
+    "tolerances": {"comparison": {"tolerances": [{**RULE, "relative": "1e-6"}]}},
     "gates that are judged": {
         "gates": {
             "matchRate": {"minPercent": "99"},
@@ -83,7 +82,7 @@ def test_a_field_that_works_is_not_refused(fields: dict[str, Any]) -> None:
 
 
 def test_several_fields_get_a_sentence_each() -> None:
-    assert len(refusals(_spec({**REFUSED["spec.learning"], **REFUSED["spec.approval"]}))) == 2
+    assert len(refusals(_spec({**REFUSED["spec.guard"], **REFUSED["spec.approval"]}))) == 2
 
 
 TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {
@@ -91,11 +90,6 @@ TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {
         ("spec.gates.latencyP50", "spec.gates.throughput"),
         "spec.gates.latencyP50, spec.gates.throughput: these gates are not judged yet; remove "
         "them.",
-    ),
-    "rules": (
-        ("spec.comparison.tolerances", "spec.comparison.expectedVariations"),
-        "spec.comparison.tolerances, spec.comparison.expectedVariations: these rules are not "
-        "supported yet; remove them, or ignore the path with a reason.",
     ),
 }
 

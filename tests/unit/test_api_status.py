@@ -71,6 +71,18 @@ def test_what_an_overlong_status_loses_are_the_least_of_its_differences() -> Non
     assert len(written["gates"]) == len(largest["gates"])
 
 
+def test_proposals_are_the_first_to_go_from_a_status_that_is_too_large() -> None:
+    largest = _at_every_bound(root_schema()["properties"]["status"])
+    largest["comparison"]["routes"] = []
+    while len(json.dumps({**largest, "gates": largest["gates"][1:]})) > MAX_BYTES:
+        largest["gates"].pop()
+    written = Status.model_validate(largest).to_dict()
+    proposed = ["proposal" in one for one in written["comparison"]["topDifferences"]]
+    assert len(proposed) == 10
+    assert 0 < sum(proposed) < 10
+    assert proposed == sorted(proposed, reverse=True)
+
+
 def test_a_status_is_written_as_the_api_server_takes_it() -> None:
     status = Status(
         observed_generation=3,

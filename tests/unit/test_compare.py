@@ -16,9 +16,9 @@ from shadow_operator.core.compare import (
     IncomparableError,
     compare,
     decompress,
-    magnitude,
     rule_matcher,
 )
+from shadow_operator.core.differing import magnitude
 from shadow_operator.core.shape import SHOWN_AFTER, Shape
 
 JSON = {"content-type": "application/json"}

@@ -167,7 +167,7 @@ TABLE: dict[str, tuple[Callable[[], World], dict[str, tuple[str, str]]]] = {
         },
     ),
     "refused": (
-        edited(learning="ShadowOnly"),
+        edited(approval="Required"),
         {
             "Accepted": ("False", "NotSupportedYet"),
             "MirroringActive": ("True", "Mirroring"),

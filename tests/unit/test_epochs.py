@@ -49,10 +49,16 @@ NEW: dict[str, Callable[[World], Any]] = {
     ),
     "a declared route": lambda w: w.edit(comparison={"routes": ["/api/{id}"]}),
     "another timeout": lambda w: w.edit(comparison={"timeoutSeconds": 3}),
+    "an edge for numbers": lambda w: w.edit(
+        comparison={"tolerances": [{"path": "$.a", "relative": "0.02", "reason": "rounded"}]}
+    ),
     "larger bodies": lambda w: w.edit(comparison={"maxBodyBytes": 2048}),
 }
 SAME: dict[str, Callable[[World], Any]] = {
     "a rule": lambda w: w.edit(comparison={"ignore": [{"path": "$.time", "reason": "a clock"}]}),
+    "a tolerance of a power of ten": lambda w: w.edit(
+        comparison={"tolerances": [{"path": "$.a", "relative": "1e-6", "reason": "rounded"}]}
+    ),
     "a percentage": lambda w: w.edit(samplingPercent=10),
     "a longer soak": lambda w: w.edit(soakSeconds=172800, maxDurationSeconds=1728000),
     "suspension": lambda w: w.edit(suspend=True),

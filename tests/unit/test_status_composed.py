@@ -274,13 +274,9 @@ def test_a_short_list_stands_in_the_condition() -> None:
 
 
 EIGHT: dict[str, Any] = {
-    "learning": "ShadowOnly",
     "approval": "Required",
     "reference": {"mode": "Production"},
-    "comparison": {
-        "learningMarker": "header:x",
-        "tolerances": [{"path": "$.a", "relative": "1e-6", "reason": "x"}],
-    },
+    "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}},
     "gates": {"latencyP50": {"mode": "Off"}, "throughput": {"mode": "Required"}},
     "guard": {"forSeconds": 10},
 }
@@ -289,17 +285,17 @@ EIGHT: dict[str, Any] = {
 def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where() -> None:
     world = after(**EIGHT)
     said = {c["type"]: c["message"] for c in world.status["conditions"]}
-    for message in (said["Accepted"], said["Ready"], said["Stalled"], world.status["message"]):
-        assert message.startswith("7 things are in the way, all listed in status.preflight. ")
+    for message in (said["Accepted"], said["Ready"], said["Stalled"]):
+        assert message.startswith("5 things are in the way, all listed in status.preflight. ")
     listed = " ".join(check["message"] for check in world.status["preflight"])
-    for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "learningMarker"):
+    for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "provider"):
         assert f"spec.{field}" in listed or f".{field}" in listed
     assert {check["result"] for check in world.status["preflight"]} == {"Failed"}
     assert "…" not in listed
 
 
 def test_a_message_is_longer_than_a_condition_can_be() -> None:
-    world = after(learning="ShadowOnly", approval="Required", reference={"mode": "Production"})
+    world = after(guard={"forSeconds": 10}, approval="Required", reference={"mode": "Production"})
     assert len(world.status["message"]) > 250
     assert "set approval: NotRequired." in world.status["message"]
 

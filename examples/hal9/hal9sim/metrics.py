@@ -45,6 +45,10 @@ class Metrics:
         self._adjustments = Counter(
             "hal9_learning_adjustments", "Answers that learning changed.", registry=registry
         )
+        self._gradient = Gauge(
+            "hal9_learning_error_gradient", "Error that learning still makes.", registry=registry
+        )
+        self._gradient.set(1)
         self.signals = 0
         """Signals processed since the start."""
         self._learned = 0
@@ -84,6 +88,7 @@ class Metrics:
         self.signals += 1
         if self._learns:
             self._cycles.inc()
+            self._gradient.set(self.learning()["error_gradient"])
         if learned:
             self._learned += 1
             self._adjustments.inc()

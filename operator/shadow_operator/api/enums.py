@@ -151,6 +151,7 @@ class GateName(StrEnum):
     SHADOW_ERRORS = "shadow-errors"
     TIMEOUTS = "timeouts"
     LAYERS = "layers"
+    LEARNING = "learning"
     COVERAGE = "coverage"
     ELIGIBLE_SHARE = "eligible-share"
     UNPROVEN = "unproven"

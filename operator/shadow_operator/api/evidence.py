@@ -58,8 +58,9 @@ class Place(_Wire):
     kind: PlaceKind
     detail: str = ""
     """From a closed vocabulary: `200>500` (status, reference first), `string>number` (type),
-    `1e-3` (number: power of ten of the relative difference), `TooLarge` (text and length: why
-    bodies that differ were not looked through); else empty."""
+    `1e-3` (number: its relative difference is above that, and at most ten times as much, or the
+    next of `ComparatorConfig.edges`), `TooLarge` (text and length: why bodies that differ were not
+    looked through); else empty."""
 
     @property
     def unread(self) -> bool:
@@ -289,5 +290,9 @@ class ComparatorConfig(_Wire):
     """Arrays that are compared as multisets; their order is counted singly."""
     plant_faults: bool = False
     """A self-test: change one value in one of fifty answers of the shadow before comparing."""
+    edges: tuple[str, ...] = ()
+    """Edges of numbers' relative differences besides the powers of ten: `2e-2`."""
+    marker: str = ""
+    """Place that says that learning changed an answer: always named, compared by presence."""
     dead_man_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Not scraped for so long, the comparator discards copies."""

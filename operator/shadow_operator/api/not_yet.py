@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic.alias_generators import to_camel
 
-from shadow_operator.api.enums import Approval, Learning, MirrorProvider, ReferenceMode
+from shadow_operator.api.enums import Approval, MirrorProvider, ReferenceMode
 from shadow_operator.api.spec import Gates, Guard, Spec
 
 
@@ -34,19 +34,12 @@ _UNJUDGED_GATES = (
     "memory_growth",
 )
 
-_RULES = "these rules are not supported yet; remove them, or ignore the path with a reason."
-
 
 def _changes_gate(gate: str) -> Callable[[Spec], bool]:
     return lambda spec: getattr(spec.gates, gate) != getattr(_GATES, gate)
 
 
 NOT_YET: tuple[NotYet, ...] = (
-    NotYet(
-        "spec.learning",
-        lambda spec: spec.learning is not Learning.DISABLED,
-        "learning in the shadow is not supported yet; set learning: Disabled.",
-    ),
     NotYet(
         "spec.reference.mode",
         lambda spec: spec.reference.mode is ReferenceMode.PRODUCTION,
@@ -57,21 +50,6 @@ NOT_YET: tuple[NotYet, ...] = (
         lambda spec: spec.mirror.provider in {MirrorProvider.GATEWAY_API, MirrorProvider.ISTIO},
         "this provider is not supported yet; set provider: Envoy, or External and send copies to "
         "the comparator's Service yourself.",
-    ),
-    NotYet(
-        "spec.comparison.tolerances",
-        lambda spec: bool(spec.comparison.tolerances),
-        _RULES,
-    ),
-    NotYet(
-        "spec.comparison.expectedVariations",
-        lambda spec: bool(spec.comparison.expected_variations),
-        _RULES,
-    ),
-    NotYet(
-        "spec.comparison.learningMarker",
-        lambda spec: spec.comparison.learning_marker is not None,
-        "learning markers are not supported yet; remove the field.",
     ),
     *(
         NotYet(

@@ -46,6 +46,8 @@ class Preset:
     """Counter of learning cycles."""
     learning_adjustments_metric: str
     """Counter of adjustments that learning made."""
+    learning_gradient_metric: str
+    """Gauge of the error that learning still makes; missing where a version does not tell it."""
     learning_marker: str
     """Place in an answer that says that learning changed it."""
 
@@ -94,6 +96,7 @@ HAL9 = Preset(
     shadow_system="hierarchical",
     learning_cycles_metric="hal9_learning_cycles_total",
     learning_adjustments_metric="hal9_learning_adjustments_total",
+    learning_gradient_metric="hal9_learning_error_gradient",
     learning_marker="header:x-hal9-learning",
 )
 

@@ -81,6 +81,10 @@ class Reason(StrEnum):
     CRITICAL_DIFFERENCE = "CriticalDifference"
     INSUFFICIENT_EVIDENCE = "InsufficientEvidence"
 
+    # LearningActive
+    LEARNING = "Learning"
+    NO_CYCLES = "NoCycles"
+
     # SoakComplete
     SOAK_COMPLETE = "SoakComplete"
     SOAKING = "Soaking"

@@ -343,15 +343,16 @@ class Tolerance(PlaceRule):
             'write a relative difference below 1 as a string, for example "1e-6" or "0.01"',
         ),
     ]
-    """Largest relative difference that counts as equal, e.g. `"1e-6"`. Powers of ten re-judge the
-    past at once; others start a new epoch."""
+    """Largest relative difference that counts as equal, e.g. `"1e-6"`: to the larger amount of
+    both. Powers of ten from `"1e-16"` on re-judge the past at once; others start a new epoch."""
 
 
 class ExpectedVariation(PlaceRule):
     """A difference that the new version is meant to have, up to a share of the pairs."""
 
     max_percent: PercentText = "0.1"
-    """Percentage of the route's pairs that may differ so; default `"0.1"`."""
+    """Percentage of the route's pairs that may differ so; default `"0.1"`. Where more do, they
+    count as mismatches."""
 
 
 class Comparison(Model):
@@ -364,7 +365,8 @@ class Comparison(Model):
     tolerances: Annotated[
         tuple[Tolerance, ...], Field(max_length=64, json_schema_extra=keyed_by("route", "path"))
     ] = ()
-    """Numbers that may differ a little."""
+    """Numbers that may differ a little. One that looks like a time (seconds since 1970) is a
+    timestamp, which evidence judges."""
 
     expected_variations: Annotated[
         tuple[ExpectedVariation, ...],
@@ -379,8 +381,10 @@ class Comparison(Model):
     """Places where any difference that is not noise is critical, e.g. `$.balance`."""
 
     learning_marker: Place | None = None
-    """Place in an answer that says that learning changed it, e.g. `header:x-learning`. Default:
-    the preset's."""
+    """Place that only an answer has that learning changed, e.g. `header:x-learning`. Such pairs
+    are learning errors, counted as expected up to 0.1 % of all pairs, if nothing critical differs;
+    an entry of `expectedVariations` for this place sets another share. Default: the preset's where
+    `learning` is `ShadowOnly`."""
 
     routes: Annotated[
         tuple[PathTemplate, ...], Field(max_length=200, json_schema_extra=as_set())
@@ -555,6 +559,9 @@ class Gates(Model):
     layers: GateSettings = GateSettings()
     """Every layer of `layers` says that it is healthy."""
 
+    learning: GateSettings = GateSettings()
+    """Learning goes on in the shadow, where `learning` is `ShadowOnly`."""
+
     coverage: CoverageGate = CoverageGate()
     """Copies received of those expected."""
 
@@ -662,7 +669,9 @@ class Spec(Model):
     """Any new string starts the soak again and resumes after a pause, e.g. the current time."""
 
     learning: Learning = Learning.DISABLED
-    """`ShadowOnly` lets the shadow learn, and only it. Default: `Disabled`."""
+    """`ShadowOnly` lets the shadow learn, and only it, through the preset's environment; it needs a
+    preset that knows how. Default: `Disabled`. A change starts a new epoch: evidence and soak begin
+    at zero."""
 
     production_ref: ProductionRef
     """The workload that serves production."""
@@ -722,6 +731,12 @@ class Spec(Model):
         """The preset in force: the named one, or HAL9 where layers are named and no preset is."""
         chosen = self.preset or (PresetName.HAL9 if self.layers else PresetName.NONE)
         return PRESETS[chosen]
+
+    @property
+    def effective_learning_marker(self) -> str | None:
+        """The place in force that marks answers that learning changed, or None."""
+        preset = self.effective_preset if self.learning is Learning.SHADOW_ONLY else None
+        return self.comparison.learning_marker or (preset.learning_marker if preset else None)
 
     @property
     def effective_routes(self) -> tuple[str, ...]:

@@ -210,6 +210,10 @@ class TopDifference(StatusModel):
     excused_by: Annotated[str, Cut(128)] | None = None
     """`noise`, the rule and its reason, or `undecided`; empty where it counts as a mismatch."""
 
+    proposal: Annotated[str, Cut(384)] | None = None
+    """A rule that would excuse it, to be pasted below `spec` by a person who knows why; absent
+    where it does not look harmless. A patch replaces lists: add it to the rules that are there."""
+
 
 class RouteStatus(StatusModel):
     """A route of production, and whether it is judged."""
@@ -509,7 +513,8 @@ class Status(StatusModel):
         """Give the status as the API server takes it: camelCase, JSON types, nothing empty.
 
         It is validated once more, because `model_copy(update=...)` neither checks nor cuts. Should
-        it be larger than `LARGEST_BYTES` in spite of all bounds, the last members of long lists go.
+        it be larger than `LARGEST_BYTES` in spite of all bounds, proposals go first, then the last
+        members of long lists.
         """
         checked = Status.model_validate(self.model_dump())
         written = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -531,6 +536,9 @@ class Status(StatusModel):
 
 
 def _fitted(written: dict[str, Any]) -> dict[str, Any]:
+    for difference in reversed((written.get("comparison") or {}).get("topDifferences") or ()):
+        if _size(written) > LARGEST_BYTES:
+            difference.pop("proposal", None)
     for place, least in _EXPENDABLE:
         *way, last = place
         holder = reduce(lambda level, name: level.get(name) or {}, way, written)

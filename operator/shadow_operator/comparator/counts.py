@@ -16,6 +16,7 @@ from shadow_operator.core.compare import (
     compare,
     rule_matcher,
 )
+from shadow_operator.core.differing import Edges, edges_of
 from shadow_operator.core.routes import OTHER, Route, Routes
 from shadow_operator.core.shape import Shape
 
@@ -60,6 +61,8 @@ class RouteRules:
 
     hinted: Callable[[str], bool]
     unordered: Callable[[str], bool] | None
+    edges: Edges
+    marker: str
 
     def singly(self, place: Difference) -> bool:
         """Return whether a place is counted singly: hinted, or the order of an unordered array."""
@@ -86,6 +89,8 @@ class Rules:
             rules = self._known[method, template] = RouteRules(
                 rule_matcher(config.hints, template, method),
                 rule_matcher(config.unordered, template, method) if config.unordered else None,
+                edges_of(config.edges),
+                config.marker.removeprefix("header:"),
             )
         return rules
 
@@ -232,7 +237,14 @@ class RouteTally:
             self.unproven[str(reference.answer.status)] += 1
             return None
         try:
-            found = compare(self.shape, reference.answer, shadow.answer, unordered=rules.unordered)
+            found = compare(
+                self.shape,
+                reference.answer,
+                shadow.answer,
+                unordered=rules.unordered,
+                edges=rules.edges,
+                marker=rules.marker,
+            )
         except IncomparableError as error:
             self.incomparable[str(error)] += 1
             return None
@@ -276,6 +288,8 @@ class RouteTally:
                 reference.answer,
                 control.answer,
                 unordered=rules.unordered,
+                edges=rules.edges,
+                marker=rules.marker,
                 count=False,
             )
         except IncomparableError:

@@ -8,11 +8,11 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from shadow_operator.adapters import comparators, envoy, layers
+from shadow_operator.adapters import comparators, envoy, layers, learning
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.adapters.pods import reachable
 from shadow_operator.adapters.prometheus import Prometheus
-from shadow_operator.api.enums import GateMode, RequestedPhase
+from shadow_operator.api.enums import GateMode, Learning, RequestedPhase
 from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
@@ -20,13 +20,14 @@ from shadow_operator.controller.workers import Key
 from shadow_operator.core import entry, evidence, mirror, names
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
-from shadow_operator.core.serving import serving
+from shadow_operator.core.serving import metrics_port, serving
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
     AlertReading,
     Found,
     Item,
     LayerReading,
+    LearningReading,
     Manifest,
     Missing,
     ObjectRef,
@@ -90,7 +91,7 @@ async def _gather_all(
     api, http = sources.api, sources.http
     known = await _gather_first(sources, body, annotations, resource, now)
     situation, pods = Situation(known, resource, now), found(known.pods) or ()
-    ours, (selected, production_pods, health, alerts) = await asyncio.gather(
+    ours, (selected, production_pods, health, alerts, learned) = await asyncio.gather(
         asyncio.gather(
             _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
             _each(
@@ -107,6 +108,7 @@ async def _gather_all(
             _production_pods(api, resource, known, now),
             _layers(http, resource, known.children),
             _alerts(sources.prometheus, resource),
+            _learning(http, resource, known),
         ),
     )
     (measured, mirrors, probe), (unlisted, selecting) = ours, selected
@@ -119,6 +121,7 @@ async def _gather_all(
         mirrors=mirrors,
         layers=health,
         alerts=alerts,
+        learning=learned,
         probe=probe[0],
         probe_reachable_from_here=probe[1],
     )
@@ -292,6 +295,27 @@ async def _layers(
     address, port = service["spec"].get("clusterIP"), service["spec"]["ports"][0]["port"]
     host = f"[{address}]" if ":" in str(address) else address
     return await layers.probe(http, f"http://{host}:{port}", template, spec.layers)
+
+
+async def _learning(
+    http: httpx.AsyncClient, resource: ShadowDeployment, known: Snapshot
+) -> dict[str, Item[LearningReading]]:
+    spec, preset = resource.spec, resource.spec.effective_preset
+    deployment, service = found(known.deployment), found(known.service)
+    wanted = spec.phase is RequestedPhase.SHADOW and spec.learning is Learning.SHADOW_ONLY
+    if not (wanted and preset and deployment and service):
+        return {}
+    try:
+        port = metrics_port(deployment, serving(deployment, service, spec))
+    except CannotClone:
+        return {}
+
+    async def read(pod: Pod) -> Item[LearningReading]:
+        host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+        return await learning.read(http, f"{host}:{port}", f"{pod.uid}/{pod.container_id}", preset)
+
+    ready = [pod for pod in found(known.pods) or () if pod.ready]
+    return await _each(ready, Role.SHADOW, read)
 
 
 async def _alerts(

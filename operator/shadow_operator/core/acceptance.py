@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from shadow_operator.api import not_yet
+from shadow_operator.api.enums import Learning
 from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import Reason
 from shadow_operator.core import names, selectors
@@ -42,6 +43,17 @@ def refusal(situation: Situation) -> Refusal | None:
 def _is_supported(situation: Situation) -> Refusal | None:
     sentences = not_yet.refusals(situation.spec)
     return Refusal(Reason.NOT_SUPPORTED_YET, sentences) if sentences else None
+
+
+def _knows_how_to_learn(situation: Situation) -> Refusal | None:
+    spec = situation.spec
+    if spec.learning is Learning.DISABLED or spec.effective_preset is not None:
+        return None
+    sentence = (
+        "spec.learning: without a preset it is not known how to switch learning on; set preset: "
+        "HAL9, or learning: Disabled and the service's own switch in spec.shadow.env."
+    )
+    return Refusal(Reason.INVALID_SPEC, (sentence,))
 
 
 def _has_deployment(situation: Situation) -> Refusal | None:
@@ -125,6 +137,7 @@ def _look_at(situation: Situation, kind: str, name: str) -> str:
 
 CHECKS: Final[tuple[Check, ...]] = (
     _is_supported,
+    _knows_how_to_learn,
     _has_deployment,
     _has_service,
     _names_are_free,

@@ -8,16 +8,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow_operator.api.enums import MirrorProvider, PathMatchType, ReferenceMode, SelfTest
+from shadow_operator.api.enums import (
+    Learning,
+    MirrorProvider,
+    PathMatchType,
+    ReferenceMode,
+    SelfTest,
+)
 from shadow_operator.api.evidence import ComparatorConfig, PathMatch, PathRule, Target
 from shadow_operator.api.names import LABEL_ROLE, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import EgressTarget
 from shadow_operator.api.spec import PathRule as SpecPathRule
 from shadow_operator.core import cloning, names, objects, policies
-from shadow_operator.core.rules import path_rules
+from shadow_operator.core.rules import number_edges, path_rules
 from shadow_operator.core.selectors import matches_labels
-from shadow_operator.core.serving import Serving, serving
+from shadow_operator.core.serving import Serving, metrics_port, serving
 from shadow_operator.core.snapshot import Manifest, Settings
 
 CONFIG_FOLDER: Final = "/etc/comparator"
@@ -71,7 +77,16 @@ def desired(
     return Children(
         policies=_stamped(
             [
-                policies.clones_policy(resource, served, settings),
+                policies.clones_policy(
+                    resource,
+                    served,
+                    settings,
+                    metrics_port=(
+                        metrics_port(deployment, served)
+                        if resource.spec.learning is Learning.SHADOW_ONLY
+                        else None
+                    ),
+                ),
                 policies.comparator_policy(resource, served),
             ]
         ),
@@ -134,6 +149,8 @@ def comparator_config(
         hints=tuple(hints),
         unordered=path_rules(spec.comparison.unordered),
         plant_faults=spec.self_test is SelfTest.PLANTED_FAULT,
+        edges=number_edges(spec.comparison),
+        marker=spec.effective_learning_marker or "",
     )
     return config.model_copy(
         update={"version": objects.fingerprint(config.model_dump(mode="json"))}

@@ -6,7 +6,6 @@ route's `Shape`, which counts what was there.
 
 import contextlib
 import json
-import math
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from shadow_operator.api.evidence import PathRule, PlaceKind
+from shadow_operator.core.differing import Edges, edges_of, magnitude
 from shadow_operator.core.fold import identifier_family, number_is_time, text_is_time
 from shadow_operator.core.shape import BOTH, REFERENCE, SHADOW, Node, Shape
 
@@ -248,9 +248,14 @@ def compare(
     shadow: Answer,
     *,
     unordered: Callable[[str], bool] | None = None,
+    edges: Edges | None = None,
+    marker: str = "",
     count: bool = True,
 ) -> Comparison:
     """Compare two answers of one route; `count` adds to the shape what was there.
+
+    `edges` are those of numbers' relative differences, `marker` is a header of which only the
+    presence counts.
 
     Differing bodies that can't be decoded, or are too deep or too large to be walked to the end,
     differ at `$`, with the reason as detail, besides the places that were found before.
@@ -264,7 +269,7 @@ def compare(
         raise IncomparableError(MEMORY)
     if count and reference.cut and shadow.cut and reference.status == shadow.status:
         raise IncomparableError(reference.cut)
-    walk = _Walk(shape, unordered, count=count)
+    walk = _Walk(shape, unordered, edges or edges_of(), marker, count=count)
     if count:
         shape.status.reference += 1
         shape.status.shadow += 1
@@ -278,13 +283,21 @@ def compare(
 class _Walk:
     """One comparison in progress."""
 
-    __slots__ = ("count", "leaves", "pair", "places", "shape", "unordered")
+    __slots__ = ("count", "edges", "leaves", "marker", "pair", "places", "shape", "unordered")
 
     def __init__(
-        self, shape: Shape, unordered: Callable[[str], bool] | None, *, count: bool
+        self,
+        shape: Shape,
+        unordered: Callable[[str], bool] | None,
+        edges: Edges,
+        marker: str,
+        *,
+        count: bool,
     ) -> None:
         self.shape = shape
         self.unordered = unordered
+        self.edges = edges
+        self.marker = shape.marker = marker
         self.count = count
         self.places: set[Difference] = set()
         self.leaves = 0
@@ -320,6 +333,8 @@ class _Walk:
 
     def _header(self, node: Node, name: str, value: str, other: str) -> None:
         rule = HEADER_RULES.get(name, HeaderRule.VALUE)
+        if name == self.marker:
+            return
         if rule is HeaderRule.NAMES and _cookie_names(value) != _cookie_names(other):
             self.add(node, PlaceKind.HEADER)
         elif rule is HeaderRule.VALUE and _media(value) != _media(other):
@@ -462,7 +477,16 @@ class _Walk:
         if names[0] != names[1]:
             self.add(node, PlaceKind.TYPE, f"{names[0]}>{names[1]}")
         elif left != right:
-            self.add(node, *_leaf_kind(names[0], left, right))
+            self.add(node, *self._leaf_kind(names[0], left, right))
+
+    def _leaf_kind(self, name: str, left: Any, right: Any) -> tuple[PlaceKind, str]:
+        if name == "boolean":
+            return PlaceKind.BOOLEAN, ""
+        if name == "number":
+            if number_is_time(left) and number_is_time(right):
+                return PlaceKind.TIMESTAMP, ""
+            return PlaceKind.NUMBER, magnitude(left, right, self.edges)
+        return _text_kind(left, right), ""
 
     def _objects(self, node: Node, left: dict[str, Any], right: dict[str, Any], depth: int) -> None:
         if (not left and not right) or self.leaves > MAX_LEAVES:
@@ -613,16 +637,6 @@ def _content_name(content: object) -> str:
     return "text" if content.data else "empty"
 
 
-def _leaf_kind(name: str, left: Any, right: Any) -> tuple[PlaceKind, str]:
-    if name == "boolean":
-        return PlaceKind.BOOLEAN, ""
-    if name == "number":
-        if number_is_time(left) and number_is_time(right):
-            return PlaceKind.TIMESTAMP, ""
-        return PlaceKind.NUMBER, magnitude(left, right)
-    return _text_kind(left, right), ""
-
-
 def _text_kind(left: str, right: str) -> PlaceKind:
     if text_is_time(left) and text_is_time(right):
         return PlaceKind.TIMESTAMP
@@ -630,19 +644,6 @@ def _text_kind(left: str, right: str) -> PlaceKind:
     if family is not None and family == identifier_family(right):
         return PlaceKind.IDENTIFIER
     return PlaceKind.TEXT
-
-
-def magnitude(left: float, right: float) -> str:
-    """Return the power of ten of the relative difference: `1e-3` for 1,000 against 1,002.
-
-    The difference is relative to the larger amount; between `1e-17` (and below) and `1e0`.
-    """
-    try:
-        relative = abs(left - right) / max(abs(left), abs(right))
-        power = math.floor(math.log10(relative)) if relative > 0 else -17
-    except (OverflowError, ValueError):  # integers beyond the range of a float
-        power = 0
-    return f"1e{max(-17, min(0, power))}"
 
 
 def _media(value: str) -> str:

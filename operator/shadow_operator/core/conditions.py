@@ -226,8 +226,23 @@ def _not_measured(what: str) -> Observe:
 
 def _learning_active(view: View) -> Observed:
     if view.situation.spec.learning is Learning.DISABLED:
-        return Observed(_FALSE, Reason.NOT_REQUESTED, "spec.learning is Disabled.")
-    return Observed(_UNKNOWN, Reason.NOT_MEASURED, "Learning is not measured by this version.")
+        text = f"spec.learning is Disabled. ShadowOnly {_RESTARTS}"
+        return Observed(_FALSE, Reason.NOT_REQUESTED, text)
+    known = view.judgement.learning if view.judgement else None
+    if known is None:
+        return Observed(
+            _UNKNOWN, Reason.NOT_MEASURED, "The shadow was not asked yet how it learns."
+        )
+    result, sentence = known
+    text = f"{sentence} Disabled {_RESTARTS}"
+    if result is GateResult.PASSED:
+        return Observed(_TRUE, Reason.LEARNING, text)
+    if result is GateResult.INCONCLUSIVE:
+        return Observed(_FALSE, Reason.NO_CYCLES, text)
+    return Observed(_UNKNOWN, Reason.NOT_MEASURED, text)
+
+
+_RESTARTS: Final = "would begin a new epoch: evidence and soak at zero."
 
 
 _SOAK_REASONS: Final[Mapping[SoakState, Reason]] = {

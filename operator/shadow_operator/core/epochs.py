@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from shadow_operator.api.spec import Spec
 from shadow_operator.core.objects import fingerprint
 from shadow_operator.core.progress import Progress
+from shadow_operator.core.rules import number_edges
 from shadow_operator.core.snapshot import Manifest, Pod
 
 
@@ -39,6 +40,7 @@ def _measuring(spec: Spec) -> dict[str, object]:
     seen, and rules are applied to what was counted.
     """
     mirror, comparison = spec.mirror, spec.comparison
+    edges = number_edges(comparison)
     return {
         "methods": sorted(mirror.methods),
         "include": sorted((rule.path, rule.match) for rule in mirror.include),
@@ -47,6 +49,7 @@ def _measuring(spec: Spec) -> dict[str, object]:
         "routes": spec.effective_routes,  # the first match wins
         "timeoutSeconds": comparison.timeout_seconds,
         "maxBodyBytes": comparison.max_body_bytes,
+        **({"edges": edges} if edges else {}),
     }
 
 

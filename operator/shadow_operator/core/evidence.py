@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.names import GROUP, Role
 from shadow_operator.api.reasons import SoakReason
-from shadow_operator.core import alerts, collect, judgement, ledger, objects, rules
+from shadow_operator.core import alerts, collect, judgement, learning, ledger, objects, rules
 from shadow_operator.core.judgement import Judgement, Subject
 from shadow_operator.core.ledger import Ledger, UnreadableLedger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
@@ -129,7 +129,7 @@ def _ends(situation: Situation, current: Ledger) -> bool:
 def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
     mirroring = percent > 0
     clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
-    current = _with_alerts(situation, current)
+    current = _with_learning(situation, _with_alerts(situation, current))
     return collect.advance(
         current,
         situation.snapshot.comparators,
@@ -151,6 +151,15 @@ def _with_alerts(situation: Situation, current: Ledger) -> Ledger:
     read = situation.snapshot.alerts
     noted = alerts.noted(current.alerts, read, situation.name, began=began, now=situation.now)
     return current.model_copy(update={"alerts": noted})
+
+
+def _with_learning(situation: Situation, current: Ledger) -> Ledger:
+    read = situation.snapshot.learning
+    if not read or situation.progress.epoch != current.epoch:
+        return current
+    interval = situation.snapshot.settings.interval_seconds
+    noted = learning.noted(current.learning, read, now=situation.now, interval=interval)
+    return current.model_copy(update={"learning": noted})
 
 
 def _standstill(situation: Situation) -> SoakReason:

@@ -6,10 +6,11 @@ docs/verdict.md says what each means and why its bound is the right one.
 from collections.abc import Callable
 from typing import Final
 
-from shadow_operator.api.enums import GateMode, GateName, GateResult, MirrorProvider
+from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, MirrorProvider
 from shadow_operator.api.status import Gate
 from shadow_operator.core.alerts import since
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
+from shadow_operator.core.learning import standing
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.route_gate import routes
 from shadow_operator.core.tally import Difference
@@ -106,6 +107,23 @@ def layers(case: Case) -> Outcome:
         text = f"No answer from: {', '.join(unknown)}."
         return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text))
     return Outcome(gate)
+
+
+def learning(case: Case) -> Outcome:
+    """Learning goes on in the shadow (runbook: learning system active)."""
+    name, known = GateName.LEARNING, case.ledger.learning
+    if case.spec.learning is Learning.DISABLED:
+        return not_applicable(name, "The shadow shall not learn (spec.learning is Disabled).")
+    result, sentence = standing(known, case.ledger.advanced or 0.0)
+    gate = Gate(
+        name=name,
+        result=result,
+        observed=f"{count(known.cycles)} cycles",
+        threshold="> 0 in 15m",
+        samples=known.cycles,
+        source="shadow",
+    )
+    return Outcome(concluded(gate, result, sentence))
 
 
 def coverage(case: Case) -> Outcome:
@@ -274,6 +292,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.SHADOW_ERRORS: shadow_errors,
     GateName.TIMEOUTS: timeouts,
     GateName.LAYERS: layers,
+    GateName.LEARNING: learning,
     GateName.COVERAGE: coverage,
     GateName.ELIGIBLE_SHARE: eligible_share,
     GateName.UNPROVEN: unproven,

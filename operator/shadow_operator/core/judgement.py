@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from shadow_operator.api.enums import GateMode, GateName, GateResult, SoakState
+from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, SoakState
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.reasons import SoakReason
 from shadow_operator.api.spec import Spec
@@ -23,6 +23,7 @@ from shadow_operator.core import soak as clock
 from shadow_operator.core.case import Case, Outcome, looked_at
 from shadow_operator.core.collect import advance
 from shadow_operator.core.gates import RULED, gates
+from shadow_operator.core.learning import standing
 from shadow_operator.core.ledger import (
     Decided,
     Ledger,
@@ -32,6 +33,7 @@ from shadow_operator.core.ledger import (
     decode,
     encode,
 )
+from shadow_operator.core.proposals import proposal
 from shadow_operator.core.rates import LEVEL, RATES, first_look
 from shadow_operator.core.route_gate import listed
 from shadow_operator.core.rules import path_rules, rules_version
@@ -89,6 +91,8 @@ class Judgement:
     """The last look at rates, the one of now included."""
     rules: str
     """Version of the rules that were applied."""
+    learning: tuple[GateResult, str] | None
+    """Whether the shadow learns, and how far it came; None where it shall not."""
     last_copy: float | None
     """When copies were last seen to have been sent to the clones."""
     clock: clock.Soak
@@ -118,7 +122,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
     return Judgement(
         gates=judged,
         verdict=_verdict(choice, ledger, subject, now) if choice else None,
-        comparison=_comparison(ledger, counted).model_copy(update={"routes": listed(case)}),
+        comparison=_comparison(spec, ledger, counted).model_copy(update={"routes": listed(case)}),
         soak=_soak(spec, soak, complete=soaked),
         coverage=_coverage(ledger),
         next_step=choice.next_step if choice else "",
@@ -131,6 +135,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         untested=tuple(route.name for route in counted.untested),
         look=_look_of_now(case, outcomes, rules, now),
         rules=rules,
+        learning=_learning(spec, ledger),
         last_copy=ledger.last_copy,
         clock=soak,
     )
@@ -155,7 +160,7 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
 
     Sorted, so that the same evidence gives the same configuration. Places that
     `comparison.critical` names stay in the signatures, and so do bodies that were not looked
-    through.
+    through, and the marker of learning.
     """
     counted = tally(spec, ledger.counts, interval=ledger.interval)
     found = {
@@ -165,6 +170,7 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
         and difference.excused_by.startswith(NOISE)
         and not difference.listed
         and not difference.place.unread
+        and difference.place.path != spec.effective_learning_marker
     }
     noise = tuple(PathRule(path=path, route=route) for path, route in sorted(found))
     return (path_rules(spec.comparison.ignore) + noise)[:LARGEST_HINTS]
@@ -245,9 +251,10 @@ def _verdict(choice: Choice, ledger: Ledger, subject: Subject, now: float) -> Ve
     )
 
 
-def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
+def _comparison(spec: Spec, ledger: Ledger, counted: Tally) -> ComparisonStatus:
     counts, coverage = ledger.counts, ledger.coverage
     strict, all_pairs = counted.mismatched + counted.pending, counted.compared + counted.pending
+    strict += counted.unshown
     rate = counted.match_rate
     share = counted.judged_share
     return ComparisonStatus(
@@ -260,6 +267,7 @@ def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
         matched=counted.matched,
         noise=counted.total("noise"),
         ignored=counted.total("ignored"),
+        expected=counted.total("expected"),
         mismatched=counted.mismatched,
         critical=counted.total("critical"),
         unproven=counted.unproven + counted.total("pending"),
@@ -270,14 +278,17 @@ def _comparison(ledger: Ledger, counted: Tally) -> ComparisonStatus:
         match_rate_lower_bound=(
             ratio_text(lower_bound(all_pairs - strict, all_pairs, LEVEL)) if all_pairs else None
         ),
-        top_differences=tuple(map(_top, counted.differences[:TOP_DIFFERENCES])),
+        top_differences=tuple(
+            _top(difference, proposal(difference, counted, spec.comparison))
+            for difference in counted.differences[:TOP_DIFFERENCES]
+        ),
     )
 
 
 _UNDECIDED: Final = "undecided: noise or change, more controls will tell"
 
 
-def _top(difference: Difference) -> TopDifference:
+def _top(difference: Difference, proposed: str) -> TopDifference:
     excused = difference.excused_by or (_UNDECIDED if difference.pending else None)
     return TopDifference(
         route=difference.route[:256],
@@ -286,7 +297,14 @@ def _top(difference: Difference) -> TopDifference:
         count=difference.pairs,
         critical=difference.critical and difference.counts,
         excused_by=excused[:256] if excused else None,
+        proposal=proposed or None,
     )
+
+
+def _learning(spec: Spec, ledger: Ledger) -> tuple[GateResult, str] | None:
+    if spec.learning is Learning.DISABLED:
+        return None
+    return standing(ledger.learning, ledger.advanced or 0.0)
 
 
 def _soak(spec: Spec, soak: clock.Soak, *, complete: bool) -> Soak:

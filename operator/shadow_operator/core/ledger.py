@@ -18,6 +18,7 @@ from shadow_operator.api.errors import ShadowOperatorError
 from shadow_operator.api.evidence import ComparatorSnapshot
 from shadow_operator.core.alerts import Alerts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
+from shadow_operator.core.learning import Learning
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
 
@@ -193,6 +194,7 @@ class Ledger(_Frozen):
     soak: Soak = Soak()
     layers: dict[str, LayerRecord] = {}
     alerts: Alerts = Alerts()
+    learning: Learning = Learning()
     mirrored: float = 0.0
     """Seconds of mirroring since the first copy, soak or not; what `maxDurationSeconds` limits."""
     advanced: float | None = None

@@ -34,8 +34,17 @@ CLONES: Final = (Role.SHADOW, Role.REFERENCE, Role.PROBE)
 """The probe stands under the clones' policy: what it can't reach, they can't."""
 
 
-def clones_policy(resource: ShadowDeployment, serving: Serving, settings: Settings) -> Manifest:
-    """Let comparators and the operator call clones; clones call DNS and `egressTo`."""
+def clones_policy(
+    resource: ShadowDeployment,
+    serving: Serving,
+    settings: Settings,
+    *,
+    metrics_port: int | None = None,
+) -> Manifest:
+    """Let comparators and the operator call clones; clones call DNS and `egressTo`.
+
+    `metrics_port`: where the operator reads metrics, if it does.
+    """
     spec = resource.spec.clones
     callers = [_pods(resource.name, Role.COMPARATOR), _operator(settings)]
     egress: list[Rule] = (
@@ -48,7 +57,14 @@ def clones_policy(resource: ShadowDeployment, serving: Serving, settings: Settin
         Role.SHADOW,
         names.clones_policy(resource.name),
         _pod_selector(resource.name, CLONES),
-        ingress=[{"from": callers, "ports": [_tcp(serving.container_port)]}],
+        ingress=[
+            {"from": callers, "ports": [_tcp(serving.container_port)]},
+            *(
+                [{"from": [_operator(settings)], "ports": [_tcp(metrics_port)]}]
+                if metrics_port not in {None, serving.container_port}
+                else []
+            ),
+        ],
         egress=egress,
     )
 

@@ -55,7 +55,7 @@ def match_rate(case: Case) -> Outcome:
     if not decided + pending:
         return inconclusive(name, "No pair was compared yet.")
     # What is undecided counts against passing, and for not failing.
-    total, bad = decided + pending, tally.mismatched + pending
+    total, bad = decided + pending, tally.mismatched + pending + tally.unshown
     rate = _Rate(
         passes=lambda level: lower_bound(total - bad, total, level) > minimum,
         fails=lambda level: upper_bound(total - tally.mismatched, total, level) < minimum,
@@ -80,6 +80,8 @@ def _match_sentence(tally: Tally) -> str:
     text = f"{count(tally.matched)} of {count(tally.compared)} pairs match{judged}"
     if tally.pending:
         text += f"; {count(tally.pending)} more need controls that tell noise from change"
+    if tally.unshown:
+        text += f"; of {count(tally.unshown)} expected ones it is not shown yet that they are rare"
     worst = next((d for d in tally.differences if d.counts), None)
     if worst:
         text += f"; most often {worst.sentence()} in {count(worst.pairs)} pairs"

@@ -2,12 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable
+from fractions import Fraction
+from typing import Final
 
 from shadow_operator.api.evidence import PathRule, Place, PlaceKind, RouteCounts
-from shadow_operator.api.spec import Comparison, PlaceRule, Spec
+from shadow_operator.api.spec import Comparison, ExpectedVariation, PlaceRule, Spec, Tolerance
 from shadow_operator.core.compare import same_route
+from shadow_operator.core.differing import edges_of, largest, own_edges
 
 ANY = "*"
+TOLERANCE: Final = "tolerance: "
+"""How the excuse of a number begins that is close enough."""
 
 
 def rules_version(spec: Spec) -> str:
@@ -18,7 +23,8 @@ def rules_version(spec: Spec) -> str:
     text = spec.model_dump_json(
         include={
             "comparison": {
-                "ignore", "unordered", "critical", "tolerances", "expected_variations"
+                "ignore", "unordered", "critical", "tolerances", "expected_variations",
+                "learning_marker",
             },
             "gates": True,
             "reference": {"control_percent"},
@@ -36,7 +42,30 @@ def excuse(comparison: Comparison, route: RouteCounts, place: Place) -> str | No
         for rule in comparison.unordered:
             if _covers(rule, route, place):
                 return f"unordered: {rule.reason}"
+    if place.kind is PlaceKind.NUMBER:
+        for tolerance in comparison.tolerances:
+            if _covers(tolerance, route, place) and _tolerates(comparison, tolerance, place):
+                return f"{TOLERANCE}{tolerance.reason}"
     return None
+
+
+def number_edges(comparison: Comparison) -> tuple[str, ...]:
+    """Return the edges that tolerances need besides the powers of ten.
+
+    They hold for all numbers, since a place may get its name only later.
+    """
+    return own_edges(tolerance.relative for tolerance in comparison.tolerances)
+
+
+def _tolerates(comparison: Comparison, tolerance: Tolerance, place: Place) -> bool:
+    most = largest(place.detail, edges_of(number_edges(comparison)))
+    return most is not None and most <= Fraction(tolerance.relative)
+
+
+def variation(comparison: Comparison, route: RouteCounts, place: Place) -> ExpectedVariation | None:
+    """Return the rule that expects the place to differ, or None."""
+    rules = comparison.expected_variations
+    return next((rule for rule in rules if _covers(rule, route, place)), None)
 
 
 def listed_as_critical(comparison: Comparison, route: RouteCounts, place: Place) -> bool:

@@ -48,6 +48,18 @@ def serving(deployment: Manifest, service: Manifest, spec: Spec) -> Serving:
     return _of_chosen(pod, chosen, behind, spec)
 
 
+def metrics_port(deployment: Manifest, served: Serving) -> int:
+    """Give the port on which a clone tells its metrics: the one named so, else the serving one."""
+    containers = deployment["spec"]["template"]["spec"].get("containers", ())
+    cloned = [container for container in containers if container["name"] == served.container]
+    named = (
+        port["containerPort"]
+        for _, port in _tcp_ports(cloned)
+        if port.get("name") in {"metrics", "http-metrics"}
+    )
+    return next(named, served.container_port)
+
+
 def _require_same_pods(deployment: Manifest, service: Manifest) -> None:
     name = service["metadata"]["name"]
     wanted = service["spec"].get("selector")

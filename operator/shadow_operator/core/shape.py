@@ -176,7 +176,8 @@ class _Header(Node):
     def path(self) -> str:
         """`header:` and the name as it may be shown now."""
         rare = max(self.reference, self.shadow) < SHOWN_AFTER
-        name = FOLDED if rare and self.name not in KNOWN_HEADERS else self.name
+        known = self.name in KNOWN_HEADERS or self.name == self.shape.marker
+        name = FOLDED if rare and not known else self.name
         return f"header:{name}"
 
 
@@ -190,6 +191,8 @@ class Shape:
         self.body = Node(self, "$")
         self.status = Node(self, "status")
         self.headers: dict[str, Node] = {}
+        self.marker = ""
+        """A header whose name the operator told, so that it is always shown."""
 
     @property
     def full(self) -> bool:
@@ -206,7 +209,7 @@ class Shape:
         node = self.headers.get(name)
         if node is None:
             folds = looks_like_header_data(name) or len(self.headers) >= MAX_HEADERS
-            key = FOLDED if folds else name
+            key = FOLDED if folds and name != self.marker else name
             node = self.headers.setdefault(key, _Header(self, key))
         return node
 

@@ -119,6 +119,18 @@ class LayerReading:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningReading:
+    """Counters of learning of one process of the shadow, cumulative since it started."""
+
+    boot: str
+    """New with every start of the process."""
+    cycles: float
+    adjustments: float
+    gradient: float | None = None
+    """Error gradient; None where it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class AlertReading:
     """One alert of the namespace that fires, or did lately."""
 
@@ -176,6 +188,8 @@ class Snapshot:
     mirrors: Mapping[str, Item[MirrorReading]] = field(default_factory=dict)
     """Pod name -> counters of its Envoys."""
     layers: tuple[LayerReading, ...] = ()
+    learning: Mapping[str, Item[LearningReading]] = field(default_factory=dict)
+    """Pod of the shadow -> what it says of its learning; empty where it shall not learn."""
     probe: Item[Mapping[str, Any]] = Missing()
     """What the isolation probe reported: `{"target": ..., "reachable": bool, ...}`."""
     probe_reachable_from_here: bool | None = None

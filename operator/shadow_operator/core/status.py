@@ -11,6 +11,7 @@ from shadow_operator.api.status import (
     Condition,
     Health,
     LayerHealth,
+    LearningStatus,
     MirrorStatus,
     Soak,
     Status,
@@ -46,6 +47,7 @@ def compose(view: View) -> Status:
         health=_health(view),
         soak=judged.soak if judged else _no_soak(situation),
         mirror=_mirror(view),
+        learning=LearningStatus(message=judged.learning[1]) if judged and judged.learning else None,
         last_measurement_time=None if view.last_measurement is None else at(view.last_measurement),
         paused_time=_paused_time(view),
     )

@@ -5,61 +5,36 @@ Nothing here looks at values: a pair is its signature. A pair counts as
 - mismatched, if a place of it is a change that no rule excuses,
 - pending, if otherwise a place of it is not decided yet (too few controls),
 - unproven, if otherwise its bodies were not looked through and differ as noise does,
-- ignored or noise, if every place is excused by a rule or as noise,
+- expected, if it carries the marker of learning and no critical difference,
+- ignored, expected or noise, if every place is excused by a rule, as meant, or as noise,
 - matched, if it differs nowhere.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shadow_operator.api.enums import ReferenceMode
 from shadow_operator.api.evidence import Place, PlaceKind, RouteCounts, Signature
-from shadow_operator.api.spec import Comparison, Spec
+from shadow_operator.api.spec import Spec
 from shadow_operator.core.counts import Counts, place_key
-from shadow_operator.core.noise import RouteNoise, Standing
-from shadow_operator.core.rules import excuse, listed_as_critical
+from shadow_operator.core.differences import NOISE, Difference, Judge, Rules, places_of
+from shadow_operator.core.rules import TOLERANCE
+from shadow_operator.core.variations import (
+    EXPECTED,
+    LEARNING,
+    Share,
+    has_owner,
+    learning_percent,
+)
 
-NOISE: Final = "noise"
-"""How the excuse of a noisy place begins."""
-PRACTICALLY_ALL: Final = 0.99
-"""A member that this share of the reference's answers has must not be missing."""
-REPRODUCED_PAIRS: Final = 3
-"""A critical difference counts once so many pairs showed it, in two intervals."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One place of one route where pairs differed."""
-
-    route: str
-    """`GET /api/v1/neurons/{}`."""
-    place: Place
-    pairs: int
-    listed: bool
-    """Whether `comparison.critical` names it."""
-    critical: bool
-    reproduced: bool
-    excused_by: str | None
-    """`noise`, or the rule and its reason."""
-    pending: bool
-    """Not decided yet whether it is noise."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is a mismatch."""
-        return self.excused_by is None and not self.pending
-
-    def sentence(self) -> str:
-        """Name it as people look for it."""
-        detail = f" {self.place.detail}" if self.place.detail else ""
-        return f"{self.route} {self.place.path} {self.place.kind}{detail}"
+__all__ = ["NOISE", "Difference", "RouteTally", "Tally", "is_controlled", "tally"]
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTally:
-    """One route under the rules: pairs = identical + noise + ignored + mismatched + pending."""
+    """One route under the rules: the pairs are those of the next seven counts but `overflow`."""
 
     name: str
     pairs: int = 0
@@ -67,12 +42,18 @@ class RouteTally:
     identical: int = 0
     noise: int = 0
     ignored: int = 0
+    expected: int = 0
+    """Pairs that differ only where it is meant, or because learning changed the answer."""
     mismatched: int = 0
     overflow: int = 0
     """Of the mismatched ones, pairs whose signature found no room."""
     pending: int = 0
     critical: int = 0
     """Of the mismatched ones, pairs with a critical difference."""
+    learning: int = 0
+    """Of the expected ones, pairs whose answer learning changed."""
+    unshown: int = 0
+    """Of the expected ones, pairs of which it is not shown that they are as rare as they must."""
     unproven: Mapping[str, int] = field(default_factory=dict)
     """Why -> requests that prove nothing: `401` (both sides), `both_timeouts`, `TooLarge`."""
     attempts: int = 0
@@ -114,7 +95,7 @@ class Tally:
     @property
     def matched(self) -> int:
         """Pairs that differ nowhere, or at excused places only."""
-        return self.total("identical") + self.total("noise") + self.total("ignored")
+        return sum(map(self.total, ("identical", "noise", "ignored", "expected")))
 
     @property
     def mismatched(self) -> int:
@@ -129,6 +110,11 @@ class Tally:
         """
         untested = {route.name for route in self.untested}
         return sum(route.pending for route in self.routes if route.name not in untested)
+
+    @property
+    def unshown(self) -> int:
+        """Expected pairs of which it is not shown that they are as rare as they must be."""
+        return self.total("unshown")
 
     @property
     def compared(self) -> int:
@@ -166,9 +152,9 @@ def tally(spec: Spec, counts: Counts, *, interval: float) -> Tally:
     """Apply the rules of `spec` to what was counted."""
     controlled = is_controlled(spec)
     alone = spec.reference.mode is ReferenceMode.NONE
-    routes = tuple(
-        _route(route, spec.comparison, controlled=controlled, alone=alone, interval=interval)
-        for route in counts.routes
+    rules = Rules(spec.comparison, spec.effective_learning_marker, controlled, interval)
+    routes = _with_learning(
+        rules, tuple(_route(route, rules, alone=alone) for route in counts.routes)
     )
     minimum = spec.gates.minimum_pairs.per_route
     return Tally(
@@ -176,6 +162,37 @@ def tally(spec: Spec, counts: Counts, *, interval: float) -> Tally:
         routes=routes,
         untested=() if alone else tuple(r for r in routes if r.pairs < minimum),
         differences=tuple(sorted((d for r in routes for d in r.differences), key=_rank)),
+    )
+
+
+def _with_learning(rules: "Rules", routes: tuple[RouteTally, ...]) -> tuple[RouteTally, ...]:
+    """Judge the share of all pairs that learning changed."""
+    learned, marker = sum(route.learning for route in routes), rules.marker
+    if not learned or marker is None:
+        return routes
+    share = Share(
+        pairs=learned,
+        of=sum(route.pairs for route in routes),
+        max_percent=learning_percent(rules.comparison, marker),
+    )
+    if share.shown:
+        return routes
+    return tuple(_learned(route, share) for route in routes)
+
+
+def _learned(route: RouteTally, share: Share) -> RouteTally:
+    """Take back what learning was thought to excuse, or note that it is not shown yet."""
+    if not share.exceeded:
+        return replace(route, unshown=route.unshown + route.learning)
+    return replace(
+        route,
+        expected=route.expected - route.learning,
+        mismatched=route.mismatched + route.learning,
+        learning=0,
+        differences=tuple(
+            replace(d, excused_by=None, share=share) if has_owner(d.excused_by, LEARNING) else d
+            for d in route.differences
+        ),
     )
 
 
@@ -190,34 +207,31 @@ def _rank(difference: Difference) -> tuple[bool, bool, bool, int, str, tuple[str
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """In how many pairs a place differed, and when."""
-
-    pairs: int
-    first: float
-    last: float
-
-
-def _route(
-    route: RouteCounts, comparison: Comparison, *, controlled: bool, alone: bool, interval: float
-) -> RouteTally:
-    # What controls have shown stays shown when the spec asks no more of them.
-    controlled = controlled or route.uniform.triples + route.triggered.triples > 0
-    seen = _Judge(route, comparison, controlled=controlled, interval=interval)
-    differences = {place: seen.difference(place, times) for place, times in _places(route).items()}
-    split = _with_hinted(route, differences, _split(route.signatures, differences))
+def _route(route: RouteCounts, rules: Rules, *, alone: bool) -> RouteTally:
+    judge = Judge(route, rules)
+    learns = [judge.is_learned(signature) for signature in route.signatures]
+    marked = [s for s, learned in zip(route.signatures, learns, strict=True) if learned]
+    others = [s for s, learned in zip(route.signatures, learns, strict=True) if not learned]
+    seen = places_of(others, route.hinted)
+    shares = judge.shares(others)
+    differences = {place: judge.difference(place, seen[place], shares) for place in seen}
+    learned = [judge.learned(place, times) for place, times in places_of(marked, ()).items()]
+    split = _with_hinted(route, differences, _split(others, differences))
     errors, reference_errors = _server_errors(route)
+    learning = sum(signature.pairs for signature in marked)
     return RouteTally(
         name=route.name,
         pairs=route.pairs - split.unread.total(),
         identical=route.matched,
         noise=split.noise,
         ignored=split.ignored,
+        expected=split.expected + learning,
         mismatched=split.mismatched + route.overflow,
         overflow=route.overflow,
         pending=split.pending,
         critical=split.critical,
+        learning=learning,
+        unshown=split.unshown,
         unproven=_unproven(route, split.unread),
         attempts=_attempts(route, alone=alone),
         shadow_errors=route.shadow_errors + errors,
@@ -226,7 +240,10 @@ def _route(
         reference_timeouts=route.reference_timeouts,
         leaves=route.leaves,
         excused_leaves=_excused_leaves(route, differences.values()),
-        differences=tuple(differences[place] for place in sorted(differences, key=place_key)),
+        differences=(
+            *(differences[place] for place in sorted(differences, key=place_key)),
+            *sorted(learned, key=lambda difference: place_key(difference.place)),
+        ),
     )
 
 
@@ -255,74 +272,6 @@ def _attempts(route: RouteCounts, *, alone: bool) -> int:
     )
 
 
-def _places(route: RouteCounts) -> dict[Place, _Seen]:
-    seen: dict[Place, _Seen] = {}
-    for signature in route.signatures:
-        for place in signature.places:
-            before = seen.get(place)
-            seen[place] = _Seen(
-                signature.pairs + (before.pairs if before else 0),
-                min(signature.first_time, before.first if before else signature.first_time),
-                max(signature.last_time, before.last if before else signature.last_time),
-            )
-    for count in route.hinted:
-        # Hinted places carry no times; that they are hinted means that they were seen for long.
-        before = seen.get(count.place)
-        pairs = count.pairs + (before.pairs if before else 0)
-        seen[count.place] = _Seen(pairs, float("-inf"), float("inf"))
-    return seen
-
-
-class _Judge:
-    """Judges the places of one route."""
-
-    def __init__(
-        self, route: RouteCounts, comparison: Comparison, *, controlled: bool, interval: float
-    ) -> None:
-        self.route = route
-        self.comparison = comparison
-        self.controlled = controlled
-        self.interval = interval
-        self.noise = RouteNoise(route, controlled=controlled)
-
-    def difference(self, place: Place, seen: _Seen) -> Difference:
-        excused = excuse(self.comparison, self.route, place)
-        stands = self.noise.standing(place)
-        if excused is None and stands is Standing.NOISE:
-            alone = f"{NOISE}: by its kind alone, there is no control"
-            excused = NOISE if self.controlled else alone
-        spread = seen.last - seen.first >= self.interval
-        listed = listed_as_critical(self.comparison, self.route, place)
-        return Difference(
-            route=self.route.name,
-            place=place,
-            pairs=seen.pairs,
-            listed=listed,
-            critical=excused is None and (listed or _is_critical(self.route, place)),
-            reproduced=seen.pairs >= REPRODUCED_PAIRS and spread,
-            excused_by=excused,
-            pending=excused is None and stands is Standing.UNDECIDED,
-        )
-
-
-def _is_critical(route: RouteCounts, place: Place) -> bool:
-    if place.kind is PlaceKind.TYPE:
-        return True
-    if place.kind is PlaceKind.STATUS:
-        reference, _, shadow = place.detail.partition(">")
-        return reference[:1] != shadow[:1]
-    if place.kind is PlaceKind.MISSING:
-        return _presence(route, place.path) >= PRACTICALLY_ALL
-    return False
-
-
-def _presence(route: RouteCounts, path: str) -> float:
-    """Return the share of the reference's answers that have the path."""
-    found = next((count for count in route.paths if count.path == path), None)
-    pairs = (found.pairs or route.pairs) if found else 0
-    return found.reference / pairs if found and pairs else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class _Split:
     noise: int = 0
@@ -330,12 +279,14 @@ class _Split:
     pending: int = 0
     mismatched: int = 0
     critical: int = 0
+    expected: int = 0
+    unshown: int = 0
     unread: "Counter[str]" = field(default_factory=Counter)
     """Why bodies were not looked through -> pairs that differ there, as noise does."""
 
 
 def _split(signatures: Iterable[Signature], of: Mapping[Place, Difference]) -> _Split:
-    noise = ignored = pending = mismatched = critical = 0
+    noise = ignored = pending = mismatched = critical = expected = unshown = 0
     unread: Counter[str] = Counter()
     for signature in signatures:
         places = [of[place] for place in signature.places]
@@ -347,11 +298,14 @@ def _split(signatures: Iterable[Signature], of: Mapping[Place, Difference]) -> _
             pending += signature.pairs
         elif blind is not None:
             unread[blind] += signature.pairs
+        elif any(map(_is_expected, places)):
+            expected += signature.pairs
+            unshown += 0 if all(map(_is_shown, places)) else signature.pairs
         elif all(map(_is_noise, places)):
             noise += signature.pairs
         else:
             ignored += signature.pairs
-    return _Split(noise, ignored, pending, mismatched, critical, unread)
+    return _Split(noise, ignored, pending, mismatched, critical, expected, unshown, unread)
 
 
 def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Split) -> _Split:
@@ -365,6 +319,8 @@ def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Spl
     changed = sum(pairs for difference, pairs in hinted if difference.counts)
     critical = sum(p for difference, p in hinted if difference.counts and difference.critical)
     undecided = sum(pairs for difference, pairs in hinted if difference.pending)
+    meant = sum(pairs for difference, pairs in hinted if _is_expected(difference))
+    unshown = sum(pairs for difference, pairs in hinted if not _is_shown(difference))
     by_rule = max((p for d, p in hinted if d.excused_by and not _is_noise(d)), default=0)
     unread = Counter({d.place: pairs for d, pairs in hinted if _is_unread_noise(d)})
 
@@ -372,14 +328,17 @@ def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Spl
     noise, changed = _taken(split.noise, changed)
     ignored, changed = _taken(split.ignored, changed)
     pending, changed = _taken(split.pending, changed)
-    mismatched = route.hinted_only + split.noise + split.ignored + split.pending
-    mismatched -= only + noise + ignored + pending
+    expected, changed = _taken(split.expected, changed)
+    mismatched = route.hinted_only + split.noise + split.ignored + split.pending + split.expected
+    mismatched -= only + noise + ignored + pending + expected
     only_pending = min(only, undecided)
     only -= only_pending
     only_unread: Counter[str] = Counter()
     for place, pairs in unread.items():
         only_unread[place.detail] += min(only, pairs)
         only -= min(only, pairs)
+    only_expected = min(only, meant)
+    only -= only_expected
     only_ignored = min(only, by_rule)
     return _Split(
         noise=noise + only - only_ignored,
@@ -387,6 +346,8 @@ def _with_hinted(route: RouteCounts, of: Mapping[Place, Difference], split: _Spl
         pending=pending + only_pending,
         mismatched=split.mismatched + mismatched,
         critical=split.critical + min(mismatched, critical),
+        expected=expected + only_expected,
+        unshown=min(expected + only_expected, split.unshown + unshown),
         unread=split.unread + only_unread,
     )
 
@@ -399,6 +360,16 @@ def _taken(pool: int, wanted: int) -> tuple[int, int]:
 
 def _is_noise(difference: Difference) -> bool:
     return difference.excused_by is not None and difference.excused_by.startswith(NOISE)
+
+
+def _is_expected(difference: Difference) -> bool:
+    return has_owner(difference.excused_by, EXPECTED)
+
+
+def _is_shown(difference: Difference) -> bool:
+    """Say whether a difference that is expected, if it is, is shown to be as rare as it must."""
+    share = difference.share if _is_expected(difference) else None
+    return share is None or share.shown
 
 
 def _is_unread_noise(difference: Difference) -> bool:
@@ -423,7 +394,7 @@ def _server_errors(route: RouteCounts) -> tuple[int, int]:
 
 
 def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> int:
-    differences = [d for d in differences if not _says_no_value(d.place)]
+    differences = [d for d in differences if not (_says_no_value(d.place) or _is_judged(d))]
     excused = {d.place.path for d in differences if d.excused_by is not None}
     excused -= {d.place.path for d in differences if d.counts}
     top = [p for p in excused if not any(_below(p, other) for other in excused)]
@@ -434,6 +405,11 @@ def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> in
 def _says_no_value(place: Place) -> bool:
     """Say whether the values there were compared all the same: other order, or as far as read."""
     return place.kind is PlaceKind.ORDER or place.unread
+
+
+def _is_judged(difference: Difference) -> bool:
+    """Say whether an excused difference was looked at all the same: how far, or how often."""
+    return has_owner(difference.excused_by, TOLERANCE, EXPECTED, LEARNING)
 
 
 def _below(path: str, other: str) -> bool:
