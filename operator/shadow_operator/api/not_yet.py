@@ -31,8 +31,6 @@ _UNJUDGED_GATES = (
     "latency_p50",
     "latency_p99",
     "throughput",
-    "headroom",
-    "memory_growth",
     "alerts",
 )
 

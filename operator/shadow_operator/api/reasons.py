@@ -79,6 +79,12 @@ class Reason(StrEnum):
     CRITICAL_DIFFERENCE = "CriticalDifference"
     INSUFFICIENT_EVIDENCE = "InsufficientEvidence"
 
+    # ResourcesAcceptable
+    WITHIN_LIMITS = "WithinLimits"
+    LIMITS_EXCEEDED = "LimitsExceeded"
+    MEMORY_GROWS = "MemoryGrows"
+    HEADROOM_LACKING = "HeadroomLacking"
+
     # SoakComplete
     SOAK_COMPLETE = "SoakComplete"
     SOAKING = "Soaking"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from shadow_operator.adapters import comparators, envoy, layers
+from shadow_operator.adapters import comparators, envoy, layers, usage
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.adapters.pods import reachable
 from shadow_operator.api.enums import RequestedPhase
@@ -16,7 +16,7 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller.workers import Key
-from shadow_operator.core import entry, evidence, mirror, names
+from shadow_operator.core import entry, evidence, headroom, mirror, names
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
 from shadow_operator.core.serving import serving
@@ -29,6 +29,8 @@ from shadow_operator.core.snapshot import (
     Missing,
     ObjectRef,
     Pod,
+    PodUsage,
+    RoomReading,
     Settings,
     Snapshot,
     Unknown,
@@ -84,9 +86,19 @@ async def _gather_all(
     resource: ShadowDeployment,
     now: float,
 ) -> Snapshot:
-    api, http = sources.api, sources.http
+    api = sources.api
     known = await _gather_first(sources, body, annotations, resource, now)
-    situation, pods = Situation(known, resource, now), found(known.pods) or ()
+    situation = Situation(known, resource, now)
+    (used, room), read = await asyncio.gather(
+        _usage(api, situation), _gather_others(sources, resource, known, situation, now)
+    )
+    return replace(read, usage=used, room=room)
+
+
+async def _gather_others(
+    sources: Sources, resource: ShadowDeployment, known: Snapshot, situation: Situation, now: float
+) -> Snapshot:
+    api, http, pods = sources.api, sources.http, found(known.pods) or ()
     (unlisted, selecting), production_pods, measured, mirrors, health, probe = await asyncio.gather(
         _in_the_way(api, situation),
         _production_pods(api, resource, known, now),
@@ -282,6 +294,19 @@ async def _layers(
     address, port = service["spec"].get("clusterIP"), service["spec"]["ports"][0]["port"]
     host = f"[{address}]" if ":" in str(address) else address
     return await layers.probe(http, f"http://{host}:{port}", template, spec.layers)
+
+
+async def _usage(
+    api: KubernetesApi, situation: Situation
+) -> tuple[Item[Mapping[str, PodUsage]], RoomReading | None]:
+    """Read what pods use, and before the first copy of an epoch how much room there is."""
+    if not situation.wants_clones:
+        return Missing(), None
+    namespace = situation.resource.namespace
+    if not headroom.is_open(situation):
+        return await usage.of_pods(api, namespace), None
+    used, room = await asyncio.gather(usage.of_pods(api, namespace), usage.room(api, namespace))
+    return used, room
 
 
 async def _probe(pod: Item[Manifest]) -> tuple[Item[Mapping[str, Any]], bool | None]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.names import GROUP, Role
 from shadow_operator.api.reasons import SoakReason
-from shadow_operator.core import collect, judgement, ledger, objects, rules
+from shadow_operator.core import collect, headroom, judgement, ledger, objects, rules, usage
 from shadow_operator.core.judgement import Judgement, Subject
 from shadow_operator.core.ledger import Ledger, UnreadableLedger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
+from shadow_operator.core.pods import PRODUCTION
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Found, Manifest, ObjectRef
+from shadow_operator.core.snapshot import Found, Manifest, ObjectRef, Pod, found
 
 LABEL_EVIDENCE = f"{GROUP}/evidence"
 """On the ConfigMap: the resource's name. Not the label of children: it changes in every interval,
@@ -75,6 +76,8 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
             progress = progress.model_copy(update={"finished": finished})
     if due:
         progress = progress.model_copy(update={"clone_restarts": _restarts(situation)})
+    if current is not None and headroom.is_settled(current.headroom, copying=percent > 0):
+        progress = progress.model_copy(update={"headroom": situation.epoch})
     changed = current is not stored or progress != situation.progress
     manifest = _manifest(situation, current, progress) if changed else None
     last = current.last_measurement if current else None
@@ -130,7 +133,7 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
     mirroring = percent > 0
     clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
     return collect.advance(
-        current,
+        _with_resources(situation, current),
         situation.snapshot.comparators,
         situation.snapshot.mirrors,
         now=situation.now,
@@ -142,6 +145,28 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         standstill="" if mirroring else _standstill(situation),
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
     )
+
+
+def _with_resources(situation: Situation, current: Ledger) -> Ledger:
+    used = usage.taken(
+        current.usage,
+        situation.snapshot.usage,
+        running(situation),
+        now=situation.now,
+        copying=current.last_copy is not None,
+    )
+    room = headroom.read(situation) if headroom.is_open(situation) else None
+    return current.model_copy(update={"usage": used, "headroom": room or current.headroom})
+
+
+def running(situation: Situation) -> dict[str, tuple[Pod, ...]]:
+    """Give the pods whose use is measured, by role, without those on their way out."""
+    pods = {
+        Role.SHADOW.value: situation.of_role(Role.SHADOW),
+        Role.REFERENCE.value: situation.of_role(Role.REFERENCE),
+        PRODUCTION: found(situation.snapshot.production_pods) or (),
+    }
+    return {role: tuple(p for p in some if not p.terminating) for role, some in pods.items()}
 
 
 def _standstill(situation: Situation) -> SoakReason:

@@ -12,6 +12,7 @@ from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
+from shadow_operator.core.resources import headroom, memory_growth, resources
 from shadow_operator.core.tally import Difference
 from shadow_operator.core.wording import count, percent, words
 
@@ -334,8 +335,9 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.LATENCY_P50: _not_measured(GateName.LATENCY_P50, "Median latency"),
     GateName.LATENCY_P99: _not_measured(GateName.LATENCY_P99, "The 99th percentile of latency"),
     GateName.THROUGHPUT: _not_measured(GateName.THROUGHPUT, "Throughput"),
-    GateName.HEADROOM: _not_measured(GateName.HEADROOM, "Headroom"),
-    GateName.MEMORY_GROWTH: _not_measured(GateName.MEMORY_GROWTH, "Growth of memory"),
+    GateName.HEADROOM: headroom,
+    GateName.RESOURCES: resources,
+    GateName.MEMORY_GROWTH: memory_growth,
     GateName.ALERTS: _not_measured(GateName.ALERTS, "The set of alerts"),
 }
 RULED: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE})
