@@ -95,7 +95,7 @@ def steps(rng: random.Random) -> Memory:
 def use(mib: float, limit: int = LIMIT) -> Use:
     """Give what two pods use that use so much each."""
     size = round(mib * 16) * 65536
-    share = round(1000 * size / limit) if limit else 0
+    share = round(100 * size / limit) if limit else 0
     return Use(cpu=100, memory=size, largest=size, memory_share=share, pods=2)
 
 

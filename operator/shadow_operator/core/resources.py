@@ -79,7 +79,7 @@ def _with_use(case: Case, gate: Gate) -> Gate:
         return gate
     use = case.ledger.usage.series[-1].of(Role.SHADOW)
     shares = (("memory", use.memory_share), ("CPU", use.cpu_share))
-    known = [f"{what} {share / 10:.0f}%" for what, share in shares if share]
+    known = [f"{what} {share}%" for what, share in shares if share]
     return gate.model_copy(update={"observed": ", ".join(known) or None})
 
 
@@ -98,9 +98,9 @@ def _over(case: Case, limit: int) -> str:
     lasting = sum(record.seconds for record in latest) >= 0.8 * LASTING_SECONDS
     for what, field in (("memory", "memory_share"), ("CPU", "cpu_share")):
         least = min((getattr(r.of(Role.SHADOW), field) for r in latest), default=0)
-        if lasting and least > 10 * limit:
+        if lasting and least > limit:
             span = duration(LASTING_SECONDS)
-            return f"For {span} {what} is above {limit}% of its limit ({least / 10:.0f}%)."
+            return f"For {span} {what} is above {limit}% of its limit ({least}%)."
     return ""
 
 

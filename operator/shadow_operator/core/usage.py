@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
@@ -44,7 +45,8 @@ class Use(NamedTuple):
     largest: int = 0
     """Bytes of the pod that uses most."""
     cpu_share: int = 0
-    """CPU of the container nearest to its limit, in thousandths of that limit; 0: no limit."""
+    """CPU of the container nearest to its limit, in percent of that limit; 0: no limit. Like the
+    next one kept for the shadow only, whose limits are judged."""
     memory_share: int = 0
     """The same for memory."""
     pods: int = 0
@@ -274,22 +276,22 @@ def _use(pods: Iterable[Pod], samples: Mapping[str, PodUsage], newest: float) ->
     if not measured:
         return Use()
     totals = [sample.total for _, sample in measured]
-    shares = [_shares(pod.bounds, sample) for pod, sample in measured]
+    shares = [_shares(pod.bounds, sample) for pod, sample in measured if pod.role == Role.SHADOW]
     return Use(
         cpu=round(sum(total.cpu for total in totals) / len(totals)),
         memory=_rounded(round(sum(total.memory for total in totals) / len(totals))),
         largest=_rounded(max(total.memory for total in totals)),
-        cpu_share=max(cpu for cpu, _ in shares),
-        memory_share=max(memory for _, memory in shares),
+        cpu_share=max((cpu for cpu, _ in shares), default=0),
+        memory_share=max((memory for _, memory in shares), default=0),
         pods=len(measured),
     )
 
 
 def _shares(bounds: Mapping[str, Bounds], sample: PodUsage) -> tuple[int, int]:
-    """Give how near the nearest container is to its limits, in thousandths."""
+    """Give how near the nearest container is to its limits, in percent, rounded up."""
     pairs = [
         (used, bounds[name].limits) for name, used in sample.containers.items() if name in bounds
     ]
-    cpu = (round(1000 * used.cpu / limit.cpu) for used, limit in pairs if limit.cpu)
-    memory = (round(1000 * used.memory / limit.memory) for used, limit in pairs if limit.memory)
+    cpu = (ceil(100 * used.cpu / limit.cpu) for used, limit in pairs if limit.cpu)
+    memory = (ceil(100 * used.memory / limit.memory) for used, limit in pairs if limit.memory)
     return max(cpu, default=0), max(memory, default=0)
