@@ -108,6 +108,12 @@ RESOURCES: dict[str, tuple[Usage, dict[str, Any], GateResult, str]] = {
     "a metrics API that fails for long": (
         used(*CALM, problem="it is down", asked=2000.0), {}, ERROR, "not known: it is down"
     ),
+    "a metrics API that never gives a sample": (
+        used(asked=2000.0), {}, ERROR, "no sample of them came yet"
+    ),
+    "a metrics API that was taken away": (
+        used(*CALM, absent=True, asked=2000.0), {}, ERROR, "the cluster has no metrics API"
+    ),
     "nothing was ever looked at": (Usage(), {}, NOT_APPLICABLE, "ever"),
 }  # fmt: skip
 
@@ -231,6 +237,7 @@ def test_status_says_what_is_used_and_asked_for() -> None:
         "production": {"cpuMillicores": 100, "memoryBytes": 150 * MIB, "pods": 3, "restarts": 0},
     }
     assert "comparator 2 x 100m CPU and 128 MiB" in resources["message"]
+    assert resources["message"].endswith("Free before the start: 6.0 CPU and 13.2 GiB.")
 
 
 def test_what_our_own_pods_use_is_no_want_of_room() -> None:
@@ -273,6 +280,9 @@ def test_what_is_not_known_of_room_is_said() -> None:
     assert "no metrics API" in gate(world, GateName.HEADROOM)["message"]
     world = measured(RoomReading(Unknown("nodes is forbidden"), Missing(), Found(())))
     assert "nodes is forbidden" in gate(world, GateName.HEADROOM)["message"]
+    world = measured(replace(room(), quotas=Unknown("quotas is forbidden")))
+    assert gate(world, GateName.HEADROOM)["result"] == "Passed"
+    assert "quotas is forbidden" in gate(world, GateName.HEADROOM)["message"]
 
 
 def quota(hard: str, used: str) -> dict[str, Any]:
@@ -324,6 +334,27 @@ def test_a_kill_for_want_of_memory_is_to_be_investigated() -> None:
         world.reconcile(30.0)
     assert gate(world, GateName.RESOURCES)["result"] == "Failed"
     assert "OOMKilled" in world.status["soak"]["lastRestartReason"]
+
+
+def test_on_the_way_down_nothing_new_is_said_of_resources() -> None:
+    world = measured(soakSeconds=60)
+    before = gate(world, GateName.RESOURCES)
+    assert before["result"] == "Passed"
+    world.edit(phase="None")
+    world.usage = None  # nobody asks any more
+    world.until(lambda w: w.status["phase"] == "Idle")
+    assert gate(world, GateName.RESOURCES) == before
+
+
+def test_the_next_epoch_reads_room_anew() -> None:
+    world = measured()
+    world.edit(phase="None")
+    world.until(lambda w: w.status["phase"] == "Idle")
+    world.room = room(cpu=3500)
+    world.edit(phase="Shadow", restartedAt="once more")
+    world.until(mirroring)
+    world.reconcile(30.0)
+    assert gate(world, GateName.HEADROOM)["result"] == "Failed"
 
 
 def test_headroom_waits_for_deployments_that_say_what_is_asked_for() -> None:

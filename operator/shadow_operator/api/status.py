@@ -399,7 +399,7 @@ class ResourcesStatus(StatusModel):
     """What is used, what the clones ask for, and what was free before the start."""
 
     message: Sentence = ""
-    """What the clones ask for."""
+    """What the clones ask for, and what was free before the start."""
 
     roles: Annotated[
         tuple[RoleUsage, ...], Field(max_length=3, json_schema_extra=keyed_by("name"))

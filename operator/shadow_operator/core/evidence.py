@@ -76,8 +76,9 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
             progress = progress.model_copy(update={"finished": finished})
     if due:
         progress = progress.model_copy(update={"clone_restarts": _restarts(situation)})
-    if current is not None and headroom.is_settled(current.headroom, copying=percent > 0):
-        progress = progress.model_copy(update={"headroom": situation.epoch})
+    if current is not None and headroom.is_open(situation) and current.epoch == situation.epoch:
+        settled = headroom.is_settled(current.headroom, copying=percent > 0)
+        progress = progress.model_copy(update={"headroom": current.epoch if settled else ""})
     changed = current is not stored or progress != situation.progress
     manifest = _manifest(situation, current, progress) if changed else None
     last = current.last_measurement if current else None
@@ -148,6 +149,9 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
 
 
 def _with_resources(situation: Situation, current: Ledger) -> Ledger:
+    """Take over what is used; on the way down nobody asks, and pods that go say nothing."""
+    if not situation.wants_clones:
+        return current
     used = usage.taken(
         current.usage,
         situation.snapshot.usage,

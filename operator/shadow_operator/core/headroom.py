@@ -1,7 +1,7 @@
 """Headroom: how much room there was before the first copy of an epoch (runbook, 1.2).
 
-What pods of the whole cluster ask for is not read, since that would need the right to list every
-pod; what its nodes use stands for it. What our own pods use is taken off, so that an epoch which
+What pods of the whole cluster ask for is not read, since that would mean listing every pod for one
+number; what its nodes use stands for it. What our own pods use is taken off, so that an epoch which
 begins with clones that run is judged as if they did not.
 """
 
@@ -14,12 +14,9 @@ from shadow_operator.api.spec import HeadroomGate
 from shadow_operator.api.status import Gate
 from shadow_operator.core.pods import read_amount, read_bounds
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Amount, Found, Item, Missing, RoomReading, found
+from shadow_operator.core.snapshot import Amount, Found, Missing, RoomReading, Unknown, found
 from shadow_operator.core.usage import METRICS_API
-from shadow_operator.core.wording import amount, percent
-
-NETWORK: Final = "network is not known without Prometheus"
-"""Nothing in the API says how much a network carries."""
+from shadow_operator.core.wording import amount, cpu, memory, percent
 
 
 class Asked(BaseModel):
@@ -51,6 +48,8 @@ class Headroom(BaseModel):
     """What is not known, and why, as a clause."""
     quota: str = ""
     """Which quota leaves too little for the clones, as a clause."""
+    quota_problem: str = ""
+    """Why quotas could not be read, as a clause."""
     asked: dict[str, Asked] = {}
     """Role -> what its pods ask for."""
 
@@ -87,6 +86,7 @@ def read(situation: Situation) -> Headroom | None:
         used_cpu=used.cpu if used else None,
         used_memory=used.memory if used else None,
         problem=problem[:160],
+        quota_problem=room.quotas.reason[:60] if isinstance(room.quotas, Unknown) else "",
         asked=asked,
     )
     return known.model_copy(update={"quota": _short_quota(situation, room, known.all_asked)[:160]})
@@ -124,10 +124,8 @@ def _used(situation: Situation, room: RoomReading) -> tuple[Amount | None, str]:
     return total - sum(ours, Amount()), ""
 
 
-def _why(item: Item[object], what: str) -> str:
-    return (
-        f"the cluster has no {what}" if isinstance(item, Missing) else getattr(item, "reason", "")
-    )
+def _why(item: Missing | Unknown, what: str) -> str:
+    return item.reason if isinstance(item, Unknown) else f"the cluster has no {what}"
 
 
 _QUOTA_NAMES: Final = {
@@ -151,47 +149,60 @@ def _short_quota(situation: Situation, room: RoomReading, asked: Amount) -> str:
                 getattr(read_amount({kind: (status.get(part) or {}).get(name, 0)}), kind)
                 for part in ("hard", "used")
             )
-            if getattr(missing, kind) > hard - used:
+            if 0 < getattr(missing, kind) > hard - used:
                 return f"quota {quota['metadata']['name']} leaves too little {name} for the clones"
     return ""
 
 
 def judge(settings: HeadroomGate, room: Headroom | None, *, copied: bool) -> Gate:
     """Judge it; nothing known is `NotApplicable`. `copied`: the first copy was made."""
-    gate = Gate(name=GateName.HEADROOM, result=GateResult.INCONCLUSIVE)
-    if room is None and not copied:
-        text = "It is read once the clones' Deployments are there."
-        return gate.model_copy(update={"message": text})
     if room is None:
-        text = "Headroom was not read before the first copy."
-        return gate.model_copy(update={"result": GateResult.NOT_APPLICABLE, "message": text})
-    gate = gate.model_copy(
-        update={
-            "source": METRICS_API if room.used_cpu is not None else "nodes",
-            "threshold": f"> {settings.min_cpu_percent}%/{settings.min_memory_percent}%",
-        }
+        return _unread(copied=copied)
+    rest = f"Clones ask for {amount(room.all_asked)}. {_unknown(room)}."
+    gate = Gate(
+        name=GateName.HEADROOM,
+        result=GateResult.FAILED,
+        threshold=f"> {settings.min_cpu_percent}%/{settings.min_memory_percent}%",
+        source=METRICS_API if room.used_cpu is not None else "nodes",
     )
-    rest = f"Clones ask for {amount(room.all_asked)}. {NETWORK[0].upper()}{NETWORK[1:]}."
     over = room.quota or _too_large(room)
     if over:
-        text = f"{over[0].upper()}{over[1:]}. {rest}"
-        return gate.model_copy(update={"result": GateResult.FAILED, "message": text})
+        return gate.model_copy(update={"message": f"{over[0].upper()}{over[1:]}. {rest}"})
     if room.used_cpu is None or room.used_memory is None or not room.cpu or not room.memory:
         text = f"Headroom is not judged: {room.problem}. {rest}"
         return gate.model_copy(update={"result": GateResult.NOT_APPLICABLE, "message": text})
-    cpu, memory = 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory
-    enough = cpu > settings.min_cpu_percent / 100 and memory > settings.min_memory_percent / 100
-    free = Amount(room.cpu - room.used_cpu, room.memory - room.used_memory)
+    shares = 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory
+    wanted = settings.min_cpu_percent, settings.min_memory_percent
+    enough = all(100 * have > least for have, least in zip(shares, wanted, strict=True))
+    of_cpu, of_memory = (percent(max(0.0, share), 0) for share in shares)
+    free = Amount(room.cpu, room.memory) - Amount(room.used_cpu, room.used_memory)
     return gate.model_copy(
         update={
             "result": GateResult.PASSED if enough else GateResult.FAILED,
-            "observed": f"{percent(max(0.0, cpu), 0)}/{percent(max(0.0, memory), 0)}",
+            "observed": f"{of_cpu}/{of_memory}",
             "message": (
-                f"{percent(max(0.0, cpu), 0)} of CPU and {percent(max(0.0, memory), 0)} of memory "
-                f"({amount(free)}) were free on {_nodes(room.nodes)} before the start. {rest}"
+                f"{of_cpu} of CPU and {of_memory} of memory ({amount(free)}) were free on "
+                f"{_nodes(room.nodes)} before the start. {rest}"
             ),
         }
     )
+
+
+def _unread(*, copied: bool) -> Gate:
+    result = GateResult.NOT_APPLICABLE if copied else GateResult.INCONCLUSIVE
+    text = (
+        "Headroom was not read before the first copy."
+        if copied
+        else "It is read once the clones' Deployments are there."
+    )
+    return Gate(name=GateName.HEADROOM, result=result, message=text)
+
+
+def _unknown(room: Headroom) -> str:
+    """Say what is not known whatever is measured."""
+    if room.quota_problem:
+        return f"Network and quotas are not known (no Prometheus; {room.quota_problem})"
+    return "Network is not known without Prometheus"
 
 
 def _too_large(room: Headroom) -> str:
@@ -210,9 +221,18 @@ def _nodes(number: int) -> str:
 
 
 def sentence(room: Headroom) -> str:
-    """Say what the pods of each role ask for, for status."""
+    """Say what the pods of each role ask for, and what was free, for status."""
     parts = (
-        f"{role} {one.pods} x {amount(Amount(one.cpu, one.memory))}"
+        f"{role} {one.pods} x {_each(Amount(one.cpu, one.memory))}"
         for role, one in room.asked.items()
     )
-    return f"Asked for: {', '.join(parts)}."
+    asked = f"Asked for: {', '.join(parts)}."
+    if room.used_cpu is None or room.used_memory is None:
+        return f"{asked} Free: {room.problem}."
+    free = Amount(room.cpu, room.memory) - Amount(room.used_cpu, room.used_memory)
+    return f"{asked} Free before the start: {amount(free)}."
+
+
+def _each(asked: Amount) -> str:
+    known = [cpu(asked.cpu)] if asked.cpu else []
+    return " and ".join([*known, *([memory(asked.memory)] if asked.memory else [])]) or "nothing"

@@ -65,7 +65,7 @@ def _within(case: Case, over: str) -> GateResult:
     usage = case.ledger.usage
     for holds, result in (
         (usage.killed or usage.restarts > MOST_RESTARTS or over, GateResult.FAILED),
-        (not usage.absent and _fails(case), GateResult.ERROR),
+        (_fails(case), GateResult.ERROR),
         (usage.restarts and not case.soaked, GateResult.INCONCLUSIVE),
         (not usage.absent and not usage.series, GateResult.INCONCLUSIVE),
     ):
@@ -105,10 +105,13 @@ def _over(case: Case, limit: int) -> str:
 
 
 def _fails(case: Case) -> bool:
-    """Whether the source fails for so long that what it said before is old."""
+    """Whether the source gives nothing for so long that what it said before is old.
+
+    Production's pods are measured as well, so it can't be for want of pods.
+    """
     usage = case.ledger.usage
-    newest = usage.taken or case.ledger.begun
-    return bool(usage.problem or usage.series) and usage.asked - newest > STALE_SECONDS
+    expected = bool(usage.series) or not usage.absent
+    return expected and usage.asked - (usage.taken or case.ledger.begun) > STALE_SECONDS
 
 
 def _use_sentence(case: Case) -> str:
