@@ -242,14 +242,18 @@ def _signed(value: float) -> str:
 
 
 def _too_early(case: Case, gate: Gate, span: float) -> Outcome:
-    eta = int(max(0.0, WARM_UP_SECONDS + LEAST_SECONDS - span))
+    if span >= LEAST_SECONDS:
+        text = f"In {duration(span)} after the initial rise there are too few samples to tell."
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text), on_course=True)
+    usage = case.ledger.usage
+    since = max((run.since for run in usage.runs.values()), default=usage.asked)
+    eta = int(max(0.0, since + WARM_UP_SECONDS + LEAST_SECONDS - usage.asked))
     text = (
         f"Growth is judged on {duration(LEAST_SECONDS)} of samples after the initial rise "
         f"({duration(WARM_UP_SECONDS)}, or a third of the pods' age); there are {duration(span)}."
     )
-    on_course = eta <= case.remaining_soak
     gate = concluded(gate, GateResult.INCONCLUSIVE, text, Needs(eta_seconds=eta))
-    return Outcome(gate, on_course=on_course)
+    return Outcome(gate, on_course=eta <= case.remaining_soak)
 
 
 def _compares(case: Case) -> bool:
