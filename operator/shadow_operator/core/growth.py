@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, sqrt
-from statistics import fmean, median
+from statistics import fmean, median, pstdev
 from typing import Final, NamedTuple
 
 from shadow_operator.core.statistics import student_quantile
@@ -24,6 +24,8 @@ BLOCK_SECONDS: Final = 75.0
 """A block is not shorter: some samples of the metrics API, and a minor garbage collection."""
 FLATTENING: Final = 0.85
 """A rise that in its later half is less than that share of the earlier half's comes to an end."""
+STEADY: Final = 6.0
+"""Standard deviations around the line by which a steady rise exceeds them."""
 LEAST_FREEDOM: Final = 1.0
 """With less that is independent nothing is known of the error."""
 
@@ -46,8 +48,8 @@ class Trend:
     """Slope of the earlier half."""
     later: float
     """Slope of the later half."""
-    lifted: bool
-    """Whether the last third lies above the first one as a whole: a collector brings memory down
+    steady: bool
+    """Whether it is large against what the blocks spread around it: a collector brings memory down
     again, a leak does not."""
     error: float
     """Standard error of the slope; infinite where too little of it is independent."""
@@ -82,7 +84,7 @@ def trend(points: Sequence[Point]) -> Trend | None:
         slope=slope,
         earlier=median(_slopes(blocks[: len(blocks) - middle])),
         later=median(_slopes(blocks[middle:])),
-        lifted=_is_lifted([value for _, value in blocks]),
+        steady=_is_steady(blocks, slope),
         error=error,
         freedom=freedom,
     )
@@ -121,9 +123,9 @@ def _slopes(blocks: Sequence[tuple[float, float]]) -> tuple[float, ...]:
     )
 
 
-def _is_lifted(values: Sequence[float]) -> bool:
-    third = len(values) // 3
-    return min(values[-third:]) > max(values[:third])
+def _is_steady(blocks: Sequence[tuple[float, float]], slope: float) -> bool:
+    rise = slope * (blocks[-1][0] - blocks[0][0])
+    return rise > STEADY * pstdev(value - slope * time for time, value in blocks)
 
 
 def _error(blocks: Sequence[tuple[float, float]], slope: float) -> tuple[float, float]:

@@ -216,7 +216,8 @@ class _Growth:
     @property
     def lasts(self) -> bool:
         """Whether it neither comes to an end nor goes up and down."""
-        return all(one.lifted and not one.flattens for one in self._trends)
+        own, excess = self._trends
+        return own.steady and excess.steady and not own.flattens
 
     @property
     def sentence(self) -> str:
