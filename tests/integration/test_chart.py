@@ -100,6 +100,17 @@ def test_the_operator_may_touch_the_kinds_that_it_touches_and_no_others(helm: Pa
     assert allowed == touched | {("apiextensions.k8s.io", "customresourcedefinitions")}
 
 
+@pytest.mark.parametrize(
+    ("settings", "granted"),
+    [((), True), (("rbac.nodes=false",), False), (("watchNamespaces={shop}",), False)],
+)
+def test_nodes_are_listed_only_by_who_serves_the_whole_cluster(
+    helm: Path, settings: tuple[str, ...], granted: bool
+) -> None:
+    rules = [rule for rule in _rules(_render(helm, *settings)) if "nodes" in rule["resources"]]
+    assert [rule["verbs"] for rule in rules] == ([["list"], ["list"]] if granted else [])
+
+
 def test_rights_are_bound_in_the_watched_namespaces_only(helm: Path) -> None:
     manifests = _render(helm, "watchNamespaces={shop,hal9}")
     bound = {binding["metadata"]["namespace"] for binding in _of("RoleBinding", manifests)}
@@ -172,7 +183,11 @@ def test_the_pod_passes_the_restricted_policy(installed: Kubectl) -> None:
         ("create", "pods/exec", "no"),
         ("create", "clusterrolebindings.rbac.authorization.k8s.io", "no"),
         ("patch", "namespaces", "no"),
+        ("list", "pods.metrics.k8s.io", "yes"),
+        ("list", "nodes", "yes"),
+        ("list", "nodes.metrics.k8s.io", "yes"),
         ("get", "nodes", "no"),
+        ("watch", "nodes", "no"),
     ],
 )
 def test_the_api_server_grants_the_operator(

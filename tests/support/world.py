@@ -23,6 +23,7 @@ from shadow_operator.core.plan import plan
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
+    Amount,
     Found,
     Item,
     LayerReading,
@@ -32,6 +33,8 @@ from shadow_operator.core.snapshot import (
     Missing,
     ObjectRef,
     Pod,
+    PodUsage,
+    RoomReading,
     Snapshot,
     Unknown,
 )
@@ -97,6 +100,9 @@ class World:
     """What the isolation probe will find; None: it ends without a report."""
     layers: tuple[LayerReading, ...] = ()
     learning: dict[str, Item[LearningReading]] = field(default_factory=dict)
+    usage: Callable[[Pod], Amount] | None = None
+    """What a pod uses now, in its container `server`; None: the cluster has no metrics API."""
+    room: RoomReading | None = None
     traffic: int = 100
     """Requests that come through the entry between two reconciles."""
     now: float = START
@@ -236,6 +242,8 @@ class World:
             mirrors={pod.name: self._counters(pod) for pod in self._of_role(Role.MIRROR)},
             layers=self.layers,
             learning=self.learning,
+            usage=self._used(),
+            room=self.room,
             probe=self._probe(),
             probe_reachable_from_here=True,
             ledger=_item(self.objects.get(EVIDENCE)),
@@ -345,6 +353,12 @@ class World:
             Pod(f"p-{i}", f"p-{i}", "production", ready=True, image_id=f"{image}@sha256:1")
             for i in range(3)
         )
+
+    def _used(self) -> Item[Mapping[str, PodUsage]]:
+        if self.usage is None:
+            return Missing()
+        pods = (*self.pods.values(), *self._production_pods())
+        return Found({p.name: PodUsage(self.now, {"server": self.usage(p)}) for p in pods})
 
     def _serve(self) -> None:
         led_to = self.objects.get(ENTRY, {}).get("spec", {}).get("selector", {})

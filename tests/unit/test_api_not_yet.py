@@ -21,8 +21,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
     "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
     "spec.gates.throughput": {"gates": {"throughput": {"mode": "Required"}}},
-    "spec.gates.headroom": {"gates": {"headroom": {"minCpuPercent": 1}}},
-    "spec.gates.memoryGrowth": {"gates": {"memoryGrowth": {"mode": "Advisory"}}},
     "spec.guard": {"guard": {"forSeconds": 10}},
     "spec.approval": {"approval": "Required"},
 }
@@ -56,6 +54,9 @@ SUPPORTED: dict[str, dict[str, Any]] = {
             "layers": {"mode": "Off"},
             "judgedShare": {"minPercent": 1},
             "minimumPairs": {"total": 10},
+            "headroom": {"minCpuPercent": 1},
+            "resources": {"maxPercentOfLimit": 80},
+            "memoryGrowth": {"mode": "Advisory"},
         }
     },
 }

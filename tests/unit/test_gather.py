@@ -70,7 +70,7 @@ AT_REST: dict[str, Callable[[], World]] = {
 
 
 @pytest.mark.parametrize("build", AT_REST.values(), ids=AT_REST)
-async def test_at_rest_a_look_costs_a_dozen_reads_and_no_write(
+async def test_at_rest_a_look_costs_few_reads_and_no_write(
     build: Callable[[], World],
 ) -> None:
     world = build()
@@ -78,10 +78,38 @@ async def test_at_rest_a_look_costs_a_dozen_reads_and_no_write(
     snapshot = await read(fake)
     assert snapshot is not None
     assert all(call.startswith("GET") for call in fake.calls)
-    assert len(fake.calls) <= 13
+    assert len(fake.calls) <= 14
     assert {ref for ref, item in snapshot.children.items() if isinstance(item, Found)} == {
         ref for ref in snapshot.children if ref in world.objects
     }
+    assert isinstance(snapshot.ledger, Found)
+
+
+NODES = "GET /api/v1/nodes"
+POD_USE = f"GET /apis/metrics.k8s.io/v1beta1/namespaces/{NAME}/pods"
+
+
+@pytest.mark.parametrize(
+    ("build", "used", "room"),
+    [(World, True, True), (up, True, False), (idle, False, False)],
+    ids=["before the start", "mirroring", "nothing is asked for"],
+)
+async def test_room_is_read_before_the_start_and_use_as_long_as_clones_are_wanted(
+    build: Callable[[], World], used: bool, room: bool
+) -> None:
+    fake = cluster(build())
+    snapshot = await read(fake)
+    assert snapshot is not None
+    assert (POD_USE in fake.calls, NODES in fake.calls) == (used, room)
+    assert (snapshot.room is not None) == room
+
+
+async def test_a_metrics_api_that_fails_fails_no_look() -> None:
+    fake = cluster(up())
+    fake.refuse = lambda _, path: 503 if "metrics.k8s.io" in path else 0
+    snapshot = await read(fake)
+    assert snapshot is not None
+    assert isinstance(snapshot.usage, Unknown)
     assert isinstance(snapshot.ledger, Found)
 
 

@@ -34,6 +34,10 @@ PLURALS: Final[Mapping[tuple[str, str], str]] = {
     ("policy/v1", "PodDisruptionBudget"): "poddisruptionbudgets",
     ("monitoring.coreos.com/v1", "PodMonitor"): "podmonitors",
     ("monitoring.coreos.com/v1", "ServiceMonitor"): "servicemonitors",
+    ("metrics.k8s.io/v1beta1", "PodMetrics"): "pods",
+    ("metrics.k8s.io/v1beta1", "NodeMetrics"): "nodes",
+    ("v1", "Node"): "nodes",
+    ("v1", "ResourceQuota"): "resourcequotas",
 }
 """Every kind that the operator touches; its RBAC lists the same."""
 

@@ -162,6 +162,7 @@ class GateName(StrEnum):
     LATENCY_P99 = "latency-p99"
     THROUGHPUT = "throughput"
     HEADROOM = "headroom"
+    RESOURCES = "resources"
     MEMORY_GROWTH = "memory-growth"
     ALERTS = "alerts"
 
@@ -204,6 +205,14 @@ class HealthState(StrEnum):
     DISABLED = "Disabled"
     """Switched off on purpose: not probed, not judged."""
     UNKNOWN = "Unknown"
+
+
+class UsedBy(StrEnum):
+    """Whose pods use something."""
+
+    SHADOW = "shadow"
+    REFERENCE = "reference"
+    PRODUCTION = "production"
 
 
 class CheckResult(StrEnum):

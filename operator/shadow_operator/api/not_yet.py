@@ -30,8 +30,6 @@ _UNJUDGED_GATES = (
     "latency_p50",
     "latency_p99",
     "throughput",
-    "headroom",
-    "memory_growth",
 )
 
 

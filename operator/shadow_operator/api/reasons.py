@@ -85,6 +85,12 @@ class Reason(StrEnum):
     LEARNING = "Learning"
     NO_CYCLES = "NoCycles"
 
+    # ResourcesAcceptable
+    WITHIN_LIMITS = "WithinLimits"
+    LIMITS_EXCEEDED = "LimitsExceeded"
+    MEMORY_GROWS = "MemoryGrows"
+    HEADROOM_LACKING = "HeadroomLacking"
+
     # SoakComplete
     SOAK_COMPLETE = "SoakComplete"
     SOAKING = "Soaking"

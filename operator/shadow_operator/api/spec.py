@@ -512,7 +512,16 @@ class HeadroomGate(GateSettings):
     """Free memory in percent; default 50."""
 
     min_network_percent: WholePercent = 60
-    """Free network capacity in percent; default 60."""
+    """Free network capacity in percent; default 60. Not known without Prometheus, which status
+    says; it fails nothing then."""
+
+
+class ResourcesGate(GateSettings):
+    """What the shadow uses, against its limits (runbook: within limits, stable)."""
+
+    max_percent_of_limit: Annotated[int, Field(ge=1, le=100)] = 90
+    """Percentage (1..100, default 90) of the memory limit, and of the CPU limit, of a container
+    that may be used for 5 minutes."""
 
 
 class MemoryGrowthGate(GateSettings):
@@ -591,6 +600,9 @@ class Gates(Model):
 
     headroom: HeadroomGate = HeadroomGate()
     """Room in the cluster before the start."""
+
+    resources: ResourcesGate = ResourcesGate()
+    """Memory and CPU of the shadow within limits, no kill for want of memory."""
 
     memory_growth: MemoryGrowthGate = MemoryGrowthGate()
     """Growth of the shadow's memory."""

@@ -35,6 +35,7 @@ from shadow_operator.api.enums import (
     Phase,
     RouteResult,
     SoakState,
+    UsedBy,
 )
 from shadow_operator.api.evidence import PlaceKind
 from shadow_operator.api.reasons import ConditionStatus, ConditionType
@@ -82,8 +83,9 @@ class Check(StatusModel):
     """A check before the start."""
 
     name: Column
-    """What was checked: `clones` (what they leave out of production's pods), or `acceptance` (why
-    the resource is refused); `clones-2` goes on where `clones` ends."""
+    """What was checked: `headroom` (room in the cluster), `clones` (what they leave out of
+    production's pods), or `acceptance` (why the resource is refused); `clones-2` goes on where
+    `clones` ends."""
 
     result: CheckResult
     """`Passed`, `Failed` or `Unknown`."""
@@ -182,8 +184,8 @@ class Gate(StatusModel):
     window_seconds: Seconds | None = None
     """Seconds of evidence that it rests on."""
 
-    source: Column | None = None
-    """Where the numbers come from: `comparator`, `envoy`, `prometheus`, `probe`."""
+    source: Annotated[str, Cut(16)] | None = None
+    """Where the numbers come from: `comparator`, `envoy`, `prometheus`, `probe`, `metrics-api`."""
 
     message: Sentence = ""
     """The sentence with the numbers in it."""
@@ -333,7 +335,7 @@ class LayerHealth(StatusModel):
     state: HealthState
     """`Healthy`, `Unhealthy`, `Disabled` or `Unknown`."""
 
-    message: Annotated[str, Cut(80)] = ""
+    message: Annotated[str, Cut(64)] = ""
     """Why."""
 
     last_probe_time: Time | None = None
@@ -418,11 +420,35 @@ class MirrorStatus(StatusModel):
     """Why mirroring last stopped."""
 
 
+class RoleUsage(StatusModel):
+    """What the pods of one role use."""
+
+    name: UsedBy
+    """`shadow`, `reference` or `production`."""
+
+    cpu_millicores: Annotated[int, Field(ge=0, le=9_999_999)] | None = None
+    """CPU in millicores, mean over its pods."""
+
+    memory_bytes: Annotated[int, Field(ge=0, le=99_999_999_999_999)] | None = None
+    """Memory in bytes, mean over its pods; to 64 KiB."""
+
+    pods: Annotated[int, Field(ge=0, le=99_999)] = 0
+    """Pods that were measured."""
+
+    restarts: Annotated[int, Field(ge=0, le=9_999_999)] = 0
+    """Restarts of the containers of the pods of now."""
+
+
 class ResourcesStatus(StatusModel):
-    """What the clones ask for, and what is free."""
+    """What is used, what the clones ask for, and what was free before the start."""
 
     message: Sentence = ""
-    """The sentence with the numbers in it."""
+    """What the clones ask for, and what was free before the start."""
+
+    roles: Annotated[
+        tuple[RoleUsage, ...], Field(max_length=3, json_schema_extra=keyed_by("name"))
+    ] = ()
+    """Use as it was last measured."""
 
 
 class LearningStatus(StatusModel):
@@ -460,9 +486,9 @@ class Status(StatusModel):
     """Observations, one of each type."""
 
     preflight: Annotated[
-        tuple[Check, ...], Field(max_length=7, json_schema_extra=keyed_by("name"))
+        tuple[Check, ...], Field(max_length=6, json_schema_extra=keyed_by("name"))
     ] = ()
-    """Checks before the start: everything that clones leave out, or that is refused."""
+    """Checks before the start: room, and everything that clones leave out, or that is refused."""
 
     summary: Summary | None = None
     """Columns of `kubectl get`."""
@@ -491,7 +517,7 @@ class Status(StatusModel):
     """The mirror."""
 
     resources: ResourcesStatus | None = None
-    """What the clones ask for."""
+    """What is used, and what the clones ask for."""
 
     learning: LearningStatus | None = None
     """Progress of learning."""

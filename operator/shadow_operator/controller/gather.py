@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from shadow_operator.adapters import comparators, envoy, layers, learning
+from shadow_operator.adapters import comparators, envoy, layers, learning, usage
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.adapters.pods import reachable
 from shadow_operator.adapters.prometheus import Prometheus
@@ -17,7 +17,7 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller.workers import Key
-from shadow_operator.core import entry, evidence, mirror, names
+from shadow_operator.core import entry, evidence, headroom, mirror, names
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
 from shadow_operator.core.serving import metrics_port, serving
@@ -32,6 +32,8 @@ from shadow_operator.core.snapshot import (
     Missing,
     ObjectRef,
     Pod,
+    PodUsage,
+    RoomReading,
     Settings,
     Snapshot,
     Unknown,
@@ -88,9 +90,19 @@ async def _gather_all(
     resource: ShadowDeployment,
     now: float,
 ) -> Snapshot:
-    api, http = sources.api, sources.http
+    api = sources.api
     known = await _gather_first(sources, body, annotations, resource, now)
-    situation, pods = Situation(known, resource, now), found(known.pods) or ()
+    situation = Situation(known, resource, now)
+    (used, room), read = await asyncio.gather(
+        _usage(api, situation), _gather_others(sources, resource, known, situation, now)
+    )
+    return replace(read, usage=used, room=room)
+
+
+async def _gather_others(
+    sources: Sources, resource: ShadowDeployment, known: Snapshot, situation: Situation, now: float
+) -> Snapshot:
+    api, http, pods = sources.api, sources.http, found(known.pods) or ()
     ours, (selected, production_pods, health, alerts, learned) = await asyncio.gather(
         asyncio.gather(
             _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
@@ -324,6 +336,19 @@ async def _alerts(
     spec = resource.spec
     watched = spec.gates.alerts.mode is not GateMode.OFF and spec.phase is RequestedPhase.SHADOW
     return await prometheus.alerts(resource.namespace) if prometheus and watched else Missing()
+
+
+async def _usage(
+    api: KubernetesApi, situation: Situation
+) -> tuple[Item[Mapping[str, PodUsage]], RoomReading | None]:
+    """Read what pods use, and before the first copy of an epoch how much room there is."""
+    if not situation.wants_clones:
+        return Missing(), None
+    namespace = situation.resource.namespace
+    if not headroom.is_open(situation):
+        return await usage.of_pods(api, namespace), None
+    used, room = await asyncio.gather(usage.of_pods(api, namespace), usage.room(api, namespace))
+    return used, room
 
 
 async def _probe(pod: Item[Manifest]) -> tuple[Item[Mapping[str, Any]], bool | None]:

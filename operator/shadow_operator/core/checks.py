@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from shadow_operator.api.enums import CheckResult
-from shadow_operator.api.status import Check
+from shadow_operator.api.enums import CheckResult, GateResult
+from shadow_operator.api.status import Check, Gate
 from shadow_operator.core.wording import packed
 
 CONDITION_BYTES: Final = 288
 """What the message of a condition keeps, and that of a check."""
-MOST: Final = 7
+MOST: Final = 6
 """Checks that status keeps."""
 
 
@@ -32,12 +32,27 @@ def what_differs(notes: Sequence[str]) -> str:
     )
 
 
-def preflight(notes: Iterable[str], refused: Iterable[str]) -> tuple[Check, ...]:
-    """Give the checks before the start: what is refused, else what clones leave out."""
+def preflight(
+    notes: Iterable[str], refused: Iterable[str], headroom: Gate | None = None
+) -> tuple[Check, ...]:
+    """Give the checks before the start: what is refused, else room, and what clones leave out."""
     return (
         *_checks("acceptance", CheckResult.FAILED, refused, joint=" "),
+        *_headroom(headroom),
         *_checks("clones", CheckResult.PASSED, notes, joint="; "),
     )[:MOST]
+
+
+_RESULTS: Final = {
+    GateResult.PASSED: CheckResult.PASSED,
+    GateResult.FAILED: CheckResult.FAILED,
+}
+
+
+def _headroom(gate: Gate | None) -> Iterable[Check]:
+    if gate is not None and gate.source:
+        result = _RESULTS.get(gate.result, CheckResult.UNKNOWN)
+        yield Check(name=gate.name, result=result, message=gate.message)
 
 
 def _checks(name: str, result: CheckResult, parts: Iterable[str], *, joint: str) -> list[Check]:

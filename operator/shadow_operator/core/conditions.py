@@ -19,6 +19,7 @@ from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason, 
 from shadow_operator.api.status import Condition
 from shadow_operator.core import checks, names
 from shadow_operator.core.soak import SILENT_SECONDS
+from shadow_operator.core.usage import METRICS_API
 from shadow_operator.core.view import View
 from shadow_operator.core.wording import duration, words
 
@@ -224,6 +225,38 @@ def _not_measured(what: str) -> Observe:
     return observe_nothing
 
 
+def _resources_acceptable(view: View) -> Observed:
+    """Whether what the shadow uses is acceptable; an Advisory gate is shown and decides nothing."""
+    spec = view.situation.spec
+    judged = [gate for name in _RESOURCES if (gate := view.gate(name))]
+    required = [gate for gate in judged if spec.gates.mode(gate.name) is GateMode.REQUIRED]
+    if all(spec.gates.mode(name) is GateMode.OFF for name in _RESOURCES):
+        return Observed(_UNKNOWN, Reason.NOT_REQUESTED, "The gates on resources are Off.")
+    deciding = required or judged
+    for gate in deciding:
+        if gate.result is GateResult.FAILED:
+            return Observed(_FALSE, _RESOURCES[gate.name], gate.message)
+    for result, reason in (
+        (GateResult.ERROR, Reason.NOT_MEASURED),
+        (GateResult.INCONCLUSIVE, Reason.INSUFFICIENT_EVIDENCE),
+    ):
+        message = next((gate.message for gate in deciding if gate.result is result), "")
+        if message:
+            return Observed(_UNKNOWN, reason, message)
+    passed = [gate.message for gate in deciding if gate.result is GateResult.PASSED]
+    if passed and any(gate.source == METRICS_API for gate in deciding):
+        return Observed(_TRUE, Reason.WITHIN_LIMITS, " ".join(passed))
+    why = next((gate.message for gate in deciding), "Resources are not measured yet.")
+    return Observed(_UNKNOWN, Reason.NOT_MEASURED, why)
+
+
+_RESOURCES: Final[Mapping[GateName, Reason]] = {
+    GateName.RESOURCES: Reason.LIMITS_EXCEEDED,
+    GateName.MEMORY_GROWTH: Reason.MEMORY_GROWS,
+    GateName.HEADROOM: Reason.HEADROOM_LACKING,
+}
+
+
 def _learning_active(view: View) -> Observed:
     if view.situation.spec.learning is Learning.DISABLED:
         text = f"spec.learning is Disabled. ShadowOnly {_RESTARTS}"
@@ -285,7 +318,7 @@ CONDITIONS: Final[tuple[tuple[ConditionType, Observe], ...]] = (
     (ConditionType.ISOLATED, _isolated),
     (ConditionType.MIRRORING_ACTIVE, _mirroring_active),
     (ConditionType.RESPONSES_MATCH, _responses_match),
-    (ConditionType.RESOURCES_ACCEPTABLE, _not_measured("Resources are not measured")),
+    (ConditionType.RESOURCES_ACCEPTABLE, _resources_acceptable),
     (ConditionType.PRODUCTION_UNAFFECTED, _not_measured("Production is not measured")),
     (ConditionType.LEARNING_ACTIVE, _learning_active),
     (ConditionType.SOAK_COMPLETE, _soak_complete),

@@ -5,13 +5,24 @@ from dataclasses import dataclass
 from shadow_operator.api.evidence import PathRule
 from shadow_operator.api.names import GROUP, Role
 from shadow_operator.api.reasons import SoakReason
-from shadow_operator.core import alerts, collect, judgement, learning, ledger, objects, rules
+from shadow_operator.core import (
+    alerts,
+    collect,
+    headroom,
+    judgement,
+    learning,
+    ledger,
+    objects,
+    rules,
+    usage,
+)
 from shadow_operator.core.judgement import Judgement, Subject
 from shadow_operator.core.ledger import Ledger, UnreadableLedger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
+from shadow_operator.core.pods import PRODUCTION
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Found, Manifest, ObjectRef
+from shadow_operator.core.snapshot import Found, Manifest, ObjectRef, Pod, found
 
 LABEL_EVIDENCE = f"{GROUP}/evidence"
 """On the ConfigMap: the resource's name. Not the label of children: it changes in every interval,
@@ -75,6 +86,9 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
             progress = progress.model_copy(update={"finished": finished})
     if due:
         progress = progress.model_copy(update={"clone_restarts": _restarts(situation)})
+    if current is not None and headroom.is_open(situation) and current.epoch == situation.epoch:
+        settled = headroom.is_settled(current.headroom, copying=percent > 0)
+        progress = progress.model_copy(update={"headroom": current.epoch if settled else ""})
     changed = current is not stored or progress != situation.progress
     manifest = _manifest(situation, current, progress) if changed else None
     last = current.last_measurement if current else None
@@ -131,7 +145,7 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
     clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
     current = _with_learning(situation, _with_alerts(situation, current))
     return collect.advance(
-        current,
+        _with_resources(situation, current),
         situation.snapshot.comparators,
         situation.snapshot.mirrors,
         now=situation.now,
@@ -160,6 +174,31 @@ def _with_learning(situation: Situation, current: Ledger) -> Ledger:
     interval = situation.snapshot.settings.interval_seconds
     noted = learning.noted(current.learning, read, now=situation.now, interval=interval)
     return current.model_copy(update={"learning": noted})
+
+
+def _with_resources(situation: Situation, current: Ledger) -> Ledger:
+    """Take over what is used; on the way down nobody asks, and pods that go say nothing."""
+    if not situation.wants_clones:
+        return current
+    used = usage.taken(
+        current.usage,
+        situation.snapshot.usage,
+        running(situation),
+        now=situation.now,
+        copying=current.last_copy is not None,
+    )
+    room = headroom.read(situation) if headroom.is_open(situation) else None
+    return current.model_copy(update={"usage": used, "headroom": room or current.headroom})
+
+
+def running(situation: Situation) -> dict[str, tuple[Pod, ...]]:
+    """Give the pods whose use is measured, by role, without those on their way out."""
+    pods = {
+        Role.SHADOW.value: situation.of_role(Role.SHADOW),
+        Role.REFERENCE.value: situation.of_role(Role.REFERENCE),
+        PRODUCTION: found(situation.snapshot.production_pods) or (),
+    }
+    return {role: tuple(p for p in some if not p.terminating) for role, some in pods.items()}
 
 
 def _standstill(situation: Situation) -> SoakReason:

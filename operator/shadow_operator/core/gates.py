@@ -12,6 +12,7 @@ from shadow_operator.core.alerts import since
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.learning import standing
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
+from shadow_operator.core.resources import headroom, memory_growth, resources
 from shadow_operator.core.route_gate import routes
 from shadow_operator.core.tally import Difference
 from shadow_operator.core.unproven import unproven
@@ -302,8 +303,9 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.LATENCY_P50: _not_measured(GateName.LATENCY_P50, "Median latency"),
     GateName.LATENCY_P99: _not_measured(GateName.LATENCY_P99, "The 99th percentile of latency"),
     GateName.THROUGHPUT: _not_measured(GateName.THROUGHPUT, "Throughput"),
-    GateName.HEADROOM: _not_measured(GateName.HEADROOM, "Headroom"),
-    GateName.MEMORY_GROWTH: _not_measured(GateName.MEMORY_GROWTH, "Growth of memory"),
+    GateName.HEADROOM: headroom,
+    GateName.RESOURCES: resources,
+    GateName.MEMORY_GROWTH: memory_growth,
     GateName.ALERTS: alerts,
 }
 RULED: Final = frozenset(

@@ -23,6 +23,7 @@ from shadow_operator.core import soak as clock
 from shadow_operator.core.case import Case, Outcome, looked_at
 from shadow_operator.core.collect import advance
 from shadow_operator.core.gates import RULED, gates
+from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.learning import standing
 from shadow_operator.core.ledger import (
     Decided,
@@ -39,6 +40,7 @@ from shadow_operator.core.route_gate import listed
 from shadow_operator.core.rules import path_rules, rules_version
 from shadow_operator.core.statistics import lower_bound
 from shadow_operator.core.tally import NOISE, Difference, Tally, tally
+from shadow_operator.core.usage import Usage
 from shadow_operator.core.verdict import Choice, Subject, decide
 from shadow_operator.core.wording import percent, progress, ratio_text
 
@@ -95,6 +97,10 @@ class Judgement:
     """Whether the shadow learns, and how far it came; None where it shall not."""
     last_copy: float | None
     """When copies were last seen to have been sent to the clones."""
+    usage: Usage
+    """What shadow, reference and production use."""
+    headroom: Headroom | None
+    """Room before the first copy."""
     clock: clock.Soak
     """The soak clock after what these gates do to it."""
 
@@ -137,6 +143,8 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         rules=rules,
         learning=_learning(spec, ledger),
         last_copy=ledger.last_copy,
+        usage=ledger.usage,
+        headroom=ledger.headroom,
         clock=soak,
     )
 
@@ -228,10 +236,14 @@ def _after_failures(spec: Spec, ledger: Ledger, judged: tuple[Gate, ...], now: f
     """
     soak = ledger.soak.model_copy(update={"complete_since": None})
     failed = [gate.name for gate in judged if gate.result is GateResult.FAILED]
+    failed = [name for name in failed if name is not GateName.HEADROOM]  # not the shadow's doing
     required = [name for name in failed if spec.gates.mode(name) is GateMode.REQUIRED]
     lasting: list[GateName] = [name for name in required if name not in RULED]
     if lasting:
-        return clock.restart(soak, now=now, reason=f"gate {lasting[0]} failed", failing=True)
+        reason = f"gate {lasting[0]} failed"
+        if lasting[0] is GateName.RESOURCES and ledger.usage.killed:
+            reason += f": {ledger.usage.last_restart}"
+        return clock.restart(soak, now=now, reason=reason, failing=True)
     if required:
         return clock.forfeit(soak, now=now, reason=f"gate {required[0]} failed")
     return clock.hold(soak)

@@ -18,9 +18,11 @@ from shadow_operator.api.errors import ShadowOperatorError
 from shadow_operator.api.evidence import ComparatorSnapshot
 from shadow_operator.core.alerts import Alerts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
+from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.learning import Learning
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
+from shadow_operator.core.usage import Usage
 
 LEDGER_SCHEMA: Final = 1
 LEDGER_KEY: Final = "ledger"
@@ -195,6 +197,10 @@ class Ledger(_Frozen):
     layers: dict[str, LayerRecord] = {}
     alerts: Alerts = Alerts()
     learning: Learning = Learning()
+    usage: Usage = Usage()
+    """What shadow, reference and production use."""
+    headroom: Headroom | None = None
+    """Room in the cluster before the first copy."""
     mirrored: float = 0.0
     """Seconds of mirroring since the first copy, soak or not; what `maxDurationSeconds` limits."""
     advanced: float | None = None

@@ -1,11 +1,13 @@
 """From a pod as the API server has it to the few facts that decisions need."""
 
 import datetime
+import math
 from collections.abc import Iterable
 from typing import Any, Final
 
 from shadow_operator.api.names import LABEL_ROLE
-from shadow_operator.core.snapshot import Manifest, Pod
+from shadow_operator.core import quantity
+from shadow_operator.core.snapshot import Amount, Bounds, Manifest, Pod
 
 PRODUCTION: Final = "production"
 """Role of a pod without our label."""
@@ -37,7 +39,35 @@ def read_pod(manifest: Manifest, container: str | None = None, *, now: float) ->
         restarts=sum(one.get("restartCount", 0) for one in statuses),
         last_termination=last.get("reason", ""),
         waiting=_waiting(status, statuses),
+        bounds=read_bounds(manifest["spec"]),
     )
+
+
+def read_bounds(pod: Manifest) -> dict[str, Bounds]:
+    """Read what each container that keeps running asks for and may use; `pod` is a pod's spec."""
+    sidecars = [c for c in pod.get("initContainers") or () if c.get("restartPolicy") == "Always"]
+    return {
+        container["name"]: Bounds(
+            read_amount((container.get("resources") or {}).get("requests")),
+            read_amount((container.get("resources") or {}).get("limits")),
+        )
+        for container in (*pod["containers"], *sidecars)
+    }
+
+
+def read_amount(quantities: Manifest | None) -> Amount:
+    """Read `{cpu: 250m, memory: 1Gi}`, rounded up; what is not said or no quantity is 0."""
+    return Amount(*(_whole((quantities or {}).get(n, 0), s) for n, s in _SCALES.items()))
+
+
+_SCALES: Final = {"cpu": 1000, "memory": 1}
+
+
+def _whole(text: object, scale: int) -> int:
+    try:
+        return math.ceil(quantity.parse(text) * scale)
+    except ValueError:
+        return 0
 
 
 def _is_gone(metadata: Manifest, status: Manifest, now: float) -> bool:

@@ -46,6 +46,9 @@ class Progress(BaseModel):
     clone_restarts: int = 0
     """Restarts of the shadow's containers seen in this epoch."""
 
+    headroom: str = ""
+    """The epoch for which it was read how much room there is (`headroom`)."""
+
     def stored(self) -> dict[str, str]:
         """Give the ConfigMap data that holds it."""
         return {PROGRESS_KEY: self.model_dump_json(exclude_defaults=True)}

@@ -59,6 +59,67 @@ class ObjectRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """CPU in millicores and memory in bytes: used, asked for or allowed."""
+
+    cpu: int = 0
+    memory: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        """Add up."""
+        return Amount(self.cpu + other.cpu, self.memory + other.memory)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        """Take off; never below nothing."""
+        return Amount(max(0, self.cpu - other.cpu), max(0, self.memory - other.memory))
+
+    def __mul__(self, times: int) -> "Amount":
+        """Give so many times as much."""
+        return Amount(self.cpu * times, self.memory * times)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a container asks for, and what it may use; 0 where nothing is said."""
+
+    requests: Amount = Amount()
+    limits: Amount = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class PodUsage:
+    """One sample of the metrics API (`metrics.k8s.io/v1beta1`, `PodMetrics`)."""
+
+    time: float
+    """End of the window that was measured, in seconds since the epoch."""
+    containers: Mapping[str, Amount]
+
+    @property
+    def total(self) -> Amount:
+        """Sum over its containers."""
+        return sum(self.containers.values(), Amount())
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that takes pods: ready, schedulable, without a taint that keeps pods away."""
+
+    name: str
+    allocatable: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReading:
+    """What tells how much room there is."""
+
+    nodes: Item[tuple[Node, ...]]
+    usage: Item[Mapping[str, Amount]]
+    """Node name -> what runs on it uses (`NodeMetrics`)."""
+    quotas: Item[tuple[Manifest, ...]]
+    """The namespace's ResourceQuotas."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """The few facts of a pod that decisions need."""
 
@@ -82,6 +143,13 @@ class Pod:
     waiting: str = ""
     """Why it does not run: `CrashLoopBackOff`, `ImagePullBackOff: ...`, or why it is not
     scheduled."""
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    """Container name -> its requests and limits."""
+
+    @property
+    def requests(self) -> Amount:
+        """What all its containers ask for."""
+        return sum((one.requests for one in self.bounds.values()), Amount())
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,5 +265,10 @@ class Snapshot:
     nothing."""
     alerts: Item[tuple[AlertReading, ...]] = Missing()
     """Alerts of the namespace; missing where no Prometheus is configured."""
+    usage: Item[Mapping[str, PodUsage]] = Missing()
+    """Pod name -> what it uses, for all pods of the namespace; `Missing` where the cluster has no
+    metrics API."""
+    room: RoomReading | None = None
+    """None where it was not asked for."""
     ledger: Item[Manifest] = Missing()
     """The ConfigMap that holds the evidence."""

@@ -6,7 +6,7 @@ distribution is made, because what matters here are a few mismatches in thousand
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import ceil, exp, lgamma, log, log1p
+from math import ceil, exp, lgamma, log, log1p, sqrt
 
 _TINY = 1e-300
 _PRECISION = 1e-14
@@ -101,6 +101,17 @@ def _crossing(left_of: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if left_of(middle) else (low, middle)
     return (low + high) / 2
+
+
+@lru_cache(maxsize=1024)
+def student_quantile(level: float, freedom: float) -> float:
+    """Return the value that Student's t exceeds in `level` (< 0.5) of all cases.
+
+    By its relation to the beta distribution: P(T > t) = I_x(freedom / 2, 1 / 2) / 2 with
+    x = freedom / (freedom + t^2).
+    """
+    x = _crossing(lambda x: regularized_beta(freedom / 2, 0.5, x) / 2 < level)
+    return sqrt(freedom * (1 / x - 1))
 
 
 def clean_trials(rate: float, level: float) -> int:

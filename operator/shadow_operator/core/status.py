@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from shadow_operator.api.enums import HealthState, Phase, RequestedPhase, SoakState
+from shadow_operator.api.enums import (
+    GateName,
+    HealthState,
+    Phase,
+    RequestedPhase,
+    SoakState,
+    UsedBy,
+)
 from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import (
@@ -13,16 +20,19 @@ from shadow_operator.api.status import (
     LayerHealth,
     LearningStatus,
     MirrorStatus,
+    ResourcesStatus,
+    RoleUsage,
     Soak,
     Status,
     Summary,
     WorkloadHealth,
 )
-from shadow_operator.core import checks, conditions, evidence, next_step
+from shadow_operator.core import checks, conditions, evidence, headroom, next_step
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.conditions import Observed, at
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import LayerReading
+from shadow_operator.core.usage import ROLES, Use
 from shadow_operator.core.view import View
 from shadow_operator.core.wording import column
 
@@ -39,7 +49,11 @@ def compose(view: View) -> Status:
         message=_message(view, seen),
         next_step=next_step.of(view),
         conditions=conditions.dated(view, seen),
-        preflight=checks.preflight(view.steps.notes, refused.sentences if refused else ()),
+        preflight=checks.preflight(
+            view.steps.notes,
+            refused.sentences if refused else (),
+            view.gate(GateName.HEADROOM),
+        ),
         summary=_summary(view, seen),
         verdict=judged.verdict if judged else None,
         gates=judged.gates if judged else (),
@@ -48,6 +62,7 @@ def compose(view: View) -> Status:
         soak=judged.soak if judged else _no_soak(situation),
         mirror=_mirror(view),
         learning=LearningStatus(message=judged.learning[1]) if judged and judged.learning else None,
+        resources=_resources(view),
         last_measurement_time=None if view.last_measurement is None else at(view.last_measurement),
         paused_time=_paused_time(view),
     )
@@ -201,6 +216,28 @@ def _mirror(view: View) -> MirrorStatus:
         effective_percent=view.in_force,
         coverage=view.judgement.coverage if view.judgement else None,
         last_off_reason=view.progress.off_reason or None,
+    )
+
+
+def _resources(view: View) -> ResourcesStatus | None:
+    judged = view.judgement
+    if judged is None or not judged.usage.asked:
+        return None
+    record = judged.usage.series[-1] if judged.usage.series else None
+    pods = evidence.running(view.situation)
+    return ResourcesStatus(
+        message=headroom.sentence(judged.headroom) if judged.headroom else "",
+        roles=tuple(
+            RoleUsage(
+                name=UsedBy(role),
+                cpu_millicores=use.cpu if use.pods else None,
+                memory_bytes=use.memory if use.pods else None,
+                pods=use.pods,
+                restarts=sum(pod.restarts for pod in pods[role]),
+            )
+            for role in ROLES
+            if (use := record.of(role) if record else Use()).pods or pods[role]
+        ),
     )
 
 

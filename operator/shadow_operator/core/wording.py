@@ -6,6 +6,7 @@ from math import floor
 from typing import Final
 
 from shadow_operator.api.enums import GateName
+from shadow_operator.core.snapshot import Amount
 
 
 def words(reason: str) -> str:
@@ -32,6 +33,23 @@ def percent(ratio: float, digits: int | None = None) -> str:
 def ratio_text(ratio: float) -> str:
     """Write a ratio for status, never rounded up: `0.9997`."""
     return f"{floor(ratio * 1e6 + 1e-4) / 1e6:.6f}".rstrip("0").rstrip(".") or "0"
+
+
+def memory(size: float) -> str:
+    """Write an amount of memory: `1.5 GiB`, `210 MiB`."""
+    if size >= 1 << 30:
+        return f"{size / (1 << 30):.1f} GiB"
+    return f"{size / (1 << 20):.0f} MiB"
+
+
+def cpu(millicores: float) -> str:
+    """Write an amount of CPU: `1.2 CPU`, `80m CPU`."""
+    return f"{millicores / 1000:.1f} CPU" if millicores >= 1000 else f"{millicores:.0f}m CPU"
+
+
+def amount(of: Amount) -> str:
+    """Write both: `1.2 CPU and 1.5 GiB`."""
+    return f"{cpu(of.cpu)} and {memory(of.memory)}"
 
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
