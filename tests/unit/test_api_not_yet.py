@@ -23,9 +23,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "spec.comparison.expectedVariations": {"comparison": {"expectedVariations": [RULE]}},
     "spec.comparison.learningMarker": {"comparison": {"learningMarker": "header:x"}},
     "spec.gates.routes": {"gates": {"routes": {"required": ["/a"]}}},
-    "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
-    "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
-    "spec.gates.throughput": {"gates": {"throughput": {"mode": "Required"}}},
     "spec.gates.headroom": {"gates": {"headroom": {"minCpuPercent": 1}}},
     "spec.gates.memoryGrowth": {"gates": {"memoryGrowth": {"mode": "Advisory"}}},
     "spec.gates.alerts": {"gates": {"alerts": {"ignore": [{"name": "a", "reason": "x"}]}}},
@@ -38,7 +35,7 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "defaults written out": {
         "learning": "Disabled",
         "approval": "NotRequired",
-        "gates": {"latencyP99": {"mode": "Required", "maxIncreasePercent": 10}},
+        "gates": {"memoryGrowth": {"mode": "Required", "maxPercentPerDay": 5}},
         "guard": {"forSeconds": 60},
     },
     "a shorter baseline": {"guard": {"baselineSeconds": 5}},
@@ -59,6 +56,9 @@ SUPPORTED: dict[str, dict[str, Any]] = {
             "layers": {"mode": "Off"},
             "judgedShare": {"minPercent": 1},
             "minimumPairs": {"total": 10},
+            "latencyP50": {"mode": "Off"},
+            "latencyP99": {"maxIncreasePercent": 50},
+            "throughput": {"mode": "Required"},
         }
     },
 }
@@ -90,9 +90,8 @@ def test_several_fields_get_a_sentence_each() -> None:
 
 TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {
     "gates": (
-        ("spec.gates.latencyP50", "spec.gates.throughput"),
-        "spec.gates.latencyP50, spec.gates.throughput: these gates are not judged yet; remove "
-        "them.",
+        ("spec.gates.routes", "spec.gates.alerts"),
+        "spec.gates.routes, spec.gates.alerts: these gates are not judged yet; remove them.",
     ),
     "rules": (
         ("spec.comparison.tolerances", "spec.comparison.expectedVariations"),

@@ -28,9 +28,6 @@ _GATES = Gates()
 _GUARD = Guard()
 _UNJUDGED_GATES = (
     "routes",
-    "latency_p50",
-    "latency_p99",
-    "throughput",
     "headroom",
     "memory_growth",
     "alerts",

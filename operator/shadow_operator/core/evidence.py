@@ -11,7 +11,7 @@ from shadow_operator.core.ledger import Ledger, UnreadableLedger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Found, Manifest, ObjectRef
+from shadow_operator.core.snapshot import Found, Manifest, ObjectRef, found
 
 LABEL_EVIDENCE = f"{GROUP}/evidence"
 """On the ConfigMap: the resource's name. Not the label of children: it changes in every interval,
@@ -141,6 +141,17 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         crash=_crash(situation),
         standstill="" if mirroring else _standstill(situation),
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
+        pods=_serving(situation),
+    )
+
+
+def _serving(situation: Situation) -> collect.Pods | None:
+    production = found(situation.snapshot.production_pods)
+    if production is None:
+        return None
+    return collect.Pods(
+        production=sum(pod.ready for pod in production),
+        shadow=sum(pod.ready for pod in situation.of_role(Role.SHADOW)),
     )
 
 

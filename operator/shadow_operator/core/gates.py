@@ -11,8 +11,11 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult, MirrorProv
 from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
+from shadow_operator.core.latency import latency_p50, latency_p99
+from shadow_operator.core.load import like_production
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.tally import Difference
+from shadow_operator.core.throughput import throughput
 from shadow_operator.core.wording import count, percent, words
 
 WAVERING: Final = 4.0
@@ -323,7 +326,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.CRITICAL_DIFFERENCES: critical_differences,
     GateName.MATCH_RATE: match_rate,
     GateName.SHADOW_ERRORS: shadow_errors,
-    GateName.TIMEOUTS: timeouts,
+    GateName.TIMEOUTS: like_production(timeouts),
     GateName.LAYERS: layers,
     GateName.COVERAGE: coverage,
     GateName.ELIGIBLE_SHARE: eligible_share,
@@ -331,9 +334,9 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.JUDGED_SHARE: judged_share,
     GateName.MINIMUM_PAIRS: minimum_pairs,
     GateName.ROUTES: _not_measured(GateName.ROUTES, "Which routes must be judged"),
-    GateName.LATENCY_P50: _not_measured(GateName.LATENCY_P50, "Median latency"),
-    GateName.LATENCY_P99: _not_measured(GateName.LATENCY_P99, "The 99th percentile of latency"),
-    GateName.THROUGHPUT: _not_measured(GateName.THROUGHPUT, "Throughput"),
+    GateName.LATENCY_P50: like_production(latency_p50),
+    GateName.LATENCY_P99: like_production(latency_p99),
+    GateName.THROUGHPUT: throughput,
     GateName.HEADROOM: _not_measured(GateName.HEADROOM, "Headroom"),
     GateName.MEMORY_GROWTH: _not_measured(GateName.MEMORY_GROWTH, "Growth of memory"),
     GateName.ALERTS: _not_measured(GateName.ALERTS, "The set of alerts"),

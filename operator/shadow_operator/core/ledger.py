@@ -9,14 +9,17 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shadow_operator.api.enums import Decision, GateName
 from shadow_operator.api.errors import ShadowOperatorError
-from shadow_operator.api.evidence import ComparatorSnapshot
+from shadow_operator.api.evidence import SAFE_METHODS, ComparatorSnapshot
+from shadow_operator.core.bursts import Bursts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
+from shadow_operator.core.histogram import Timing
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
 
@@ -76,6 +79,15 @@ class MirrorCursor(_Frozen):
             percent=percent,
             time=time,
         )
+
+
+class Load(_Frozen):
+    """Requests of one pod, summed over intervals."""
+
+    production: float = 0.0
+    shadow: float = 0.0
+    everywhere: float = 0.0
+    """Of the shadow's, those that go to every clone: of unsafe methods."""
 
 
 class Coverage(_Frozen):
@@ -180,6 +192,8 @@ class Ledger(_Frozen):
     mirrors: dict[str, MirrorCursor] = {}
     """Boot of an Envoy -> cursor."""
     coverage: Coverage = Coverage()
+    load: Load = Load()
+    bursts: Bursts = Bursts()
     mark: Mark | None = None
     last_copy: float | None = None
     """When copies were last seen to have been sent to the clones."""
@@ -198,6 +212,19 @@ class Ledger(_Frozen):
     def counts(self) -> Counts:
         """All counts of the epoch."""
         return merged([self.closed, *(process.counts for process in self.processes)])
+
+    @property
+    def timing(self) -> Timing:
+        """All latencies of the epoch."""
+        parts = (self.closed, *(process.counts for process in self.processes))
+        return reduce(Timing.plus, (part.timing for part in parts), Timing())
+
+    @property
+    def everywhere(self) -> int:
+        """Pairs that went to every clone: of unsafe methods."""
+        parts = (self.closed, *(process.counts for process in self.processes))
+        routes = (route for part in parts for route in part.routes)
+        return sum(route.pairs for route in routes if route.method not in SAFE_METHODS)
 
     @property
     def received(self) -> int:
