@@ -2,13 +2,14 @@
 
 Bounds of `core/sequential` take observations as independent. Slow answers are not: a full node or a
 garbage collection makes many of them slow at once. So each interval's count of answers above the
-quantile that was known *before* it is compared with what chance allows; the mean of the squared
-deviations, 1 for independent answers, is the factor by which counts are divided before they are
-judged (the dispersion of a quasi-likelihood; McCullagh and Nelder, Generalized Linear Models, 2nd
-edition 1989, section 4.5).
+quantile that was known *before* it is compared with what chance allows. The mean of the squared
+deviations, 1 for independent answers, is the dispersion of a quasi-likelihood (McCullagh and
+Nelder, Generalized Linear Models, 2nd edition 1989, section 4.5). What exceeds 1 is multiplied by
+(1 + r) / (1 - r), where r is how much of it persists from one interval to the next, as in an
+autoregressive series. By the sum, counts are divided before they are judged.
 """
 
-from math import ceil
+from math import ceil, sqrt
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,7 @@ from shadow_operator.core.histogram import Histogram, Timing
 
 _PRIOR: Final = 4.0
 """Intervals of independent answers that are taken as seen: two intervals alone tell nothing."""
+_MOST_PERSISTENT: Final = 0.9
 _LEAST_BEFORE: Final = 100
 """Observations that make a quantile known."""
 _STEPS: Final = 4
@@ -28,16 +30,26 @@ class _Frozen(BaseModel):
 
 
 class Burst(_Frozen):
-    """Squared deviations of intervals, in units of what chance allows."""
+    """Deviations of intervals, in units of the standard deviation that chance allows."""
 
     deviations: float = 0.0
+    """Sum of their squares."""
+    lasting: float = 0.0
+    """Sum of the products of neighbours."""
+    last: float = 0.0
     intervals: int = 0
 
     @property
     def factor(self) -> float:
         """By how much fewer observations count than there are, 1 or more."""
-        mean = (self.deviations + _PRIOR) / (self.intervals + _PRIOR)
-        return max(1.0, ceil(mean * _STEPS - 0.5) / _STEPS)
+        excess = (self.deviations - self.intervals) / (self.intervals + _PRIOR)
+        if excess <= 0:
+            return 1.0
+        # A correlation from few intervals is known to 1 / sqrt(n) only: the worse is taken.
+        persists = max(0.0, self.lasting) / (excess * (self.intervals + _PRIOR))
+        r = min(_MOST_PERSISTENT, persists + 1 / sqrt(self.intervals))
+        factor = 1.0 + excess * (1 + r) / (1 - r)
+        return ceil(factor * _STEPS - 0.5) / _STEPS
 
     def seen(self, before: Histogram, after: Histogram, share: float) -> "Burst":
         """Take over one interval: what came between two totals, around this quantile."""
@@ -52,8 +64,12 @@ class Burst(_Frozen):
             return self
         more = after.above(key) - above - new * chance
         allowed = new * chance * (1 - chance) * (1 + new / known)
+        deviation = round(more / sqrt(allowed), 3)
         return Burst(
-            deviations=round(self.deviations + more**2 / allowed, 3), intervals=self.intervals + 1
+            deviations=round(self.deviations + deviation**2, 3),
+            lasting=round(self.lasting + deviation * self.last, 3),
+            last=deviation,
+            intervals=self.intervals + 1,
         )
 
 

@@ -32,10 +32,10 @@ FAIL_LEVEL: Final = 0.0025
 gates together, of the one percent that all gates have."""
 LEAST_PAIRS: Final = 1000
 """No gate on latency fails before so many pairs: a start is not a trend."""
-LEAST_INTERVALS: Final = 5
+LEAST_INTERVALS: Final = 10
 """Nor before so many intervals: fewer don't show whether slow answers come in bursts."""
-_MOST_SCALES: Final = 15
-"""A gate that needs over 2^15 times the pairs needs no time to be named."""
+_MOST_SCALES: Final = 10
+"""A gate that needs over 2^10 times the pairs needs no time to be named."""
 
 
 @lru_cache(maxsize=512)
