@@ -28,7 +28,10 @@ QUICK: Final[Mapping[str, Any]] = {
         "matchRate": {"minPercent": "90"},
         "minimumPairs": {"total": 100, "perRoute": 10},
         "shadowErrors": {"maxExcessPercent": "5"},
-        "timeouts": {"maxExcessPercent": "5"},
+        # One clone gets the load of production's two pods, and a busy machine is noisy.
+        "timeouts": {"mode": "Advisory", "maxExcessPercent": "5"},
+        "latencyP50": {"mode": "Advisory"},
+        "latencyP99": {"mode": "Advisory"},
     },
 }
 """What is shortened in comparison with the example: all waiting, and the numbers that need it."""

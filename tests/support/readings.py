@@ -1,6 +1,9 @@
 """Readings as comparators and Envoys would give them, for tests of judgement."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from math import exp
+from statistics import NormalDist
 from typing import Any
 
 from shadow_operator.api.evidence import (
@@ -15,6 +18,8 @@ from shadow_operator.api.evidence import (
     Sketch,
 )
 from shadow_operator.api.spec import Spec
+from shadow_operator.comparator.room import Room
+from shadow_operator.comparator.sketch import MAPPING, Latencies
 from shadow_operator.core.snapshot import Found, MirrorReading
 
 EPOCH = "e1-1"
@@ -72,8 +77,10 @@ def route(
     """Give a route with 10 leaves a pair; `differing` maps places to pairs.
 
     `present` maps a path to the share of the reference's answers that have it; one leaf each.
+    The reference takes `seconds` (0.01), the shadow `slower` times as long.
     """
     method, template = name.split()
+    slower, reference = changes.pop("slower", 1.0), changes.pop("seconds", 0.01)
     signatures = tuple(signature(text, pairs) for text, pairs in (differing or {}).items())
     signatures += changes.pop("signatures", ())
     hinted_only = changes.get("hinted_only", 0)
@@ -90,9 +97,28 @@ def route(
         signatures=signatures,
         paths=paths,
         leaves=10 * pairs,
-        shadow_latency=Sketch(count=pairs, total=pairs / 100, largest=0.1),
-        **changes,
+        **{
+            "shadow_latency": timed(pairs, slower * reference),
+            "reference_latency": timed(pairs, reference),
+            "latency_ratio": timed(pairs, slower),
+        }
+        | changes,
     )
+
+
+@lru_cache(maxsize=1024)
+def timed(count: int, middle: float, spread: float = 0.05) -> Sketch:
+    """Give a sketch of so many, log-normal around `middle`; without chance, each in its place."""
+    sketch = Latencies(Room(1 << 20))
+    steps, normal = min(count, 200), NormalDist(0.0, spread)
+    for step in range(steps):
+        sketch.add(middle * exp(normal.inv_cdf((step + 0.5) / steps)))
+    few, rest = divmod(count, max(1, steps))
+    bins = {key: inside * few for key, inside in sketch.bins.items() if few}
+    if rest:
+        key = MAPPING.key(middle)
+        bins[key] = bins.get(key, 0) + rest
+    return Sketch(count=count, total=count * middle, largest=sketch.largest, bins=bins)
 
 
 def snapshot(

@@ -18,9 +18,6 @@ RULE = {"path": "$.a", "reason": "x"}
 REFUSED: dict[str, dict[str, Any]] = {
     "spec.reference.mode": {"reference": {"mode": "Production"}},
     "spec.mirror.provider": {"mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}}},
-    "spec.gates.latencyP50": {"gates": {"latencyP50": {"mode": "Off"}}},
-    "spec.gates.latencyP99": {"gates": {"latencyP99": {"maxIncreasePercent": 50}}},
-    "spec.gates.throughput": {"gates": {"throughput": {"mode": "Required"}}},
     "spec.guard": {"guard": {"forSeconds": 10}},
     "spec.approval": {"approval": "Required"},
 }
@@ -30,7 +27,7 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "defaults written out": {
         "learning": "Disabled",
         "approval": "NotRequired",
-        "gates": {"latencyP99": {"mode": "Required", "maxIncreasePercent": 10}},
+        "gates": {"memoryGrowth": {"mode": "Required", "maxPercentPerDay": 5}},
         "guard": {"forSeconds": 60},
     },
     "a shorter baseline": {"guard": {"baselineSeconds": 5}},
@@ -57,6 +54,9 @@ SUPPORTED: dict[str, dict[str, Any]] = {
             "headroom": {"minCpuPercent": 1},
             "resources": {"maxPercentOfLimit": 80},
             "memoryGrowth": {"mode": "Advisory"},
+            "latencyP50": {"mode": "Off"},
+            "latencyP99": {"maxIncreasePercent": 50},
+            "throughput": {"mode": "Required"},
         }
     },
 }
@@ -84,23 +84,6 @@ def test_a_field_that_works_is_not_refused(fields: dict[str, Any]) -> None:
 
 def test_several_fields_get_a_sentence_each() -> None:
     assert len(refusals(_spec({**REFUSED["spec.guard"], **REFUSED["spec.approval"]}))) == 2
-
-
-TOGETHER: dict[str, tuple[tuple[str, ...], str]] = {
-    "gates": (
-        ("spec.gates.latencyP50", "spec.gates.throughput"),
-        "spec.gates.latencyP50, spec.gates.throughput: these gates are not judged yet; remove "
-        "them.",
-    ),
-}
-
-
-@pytest.mark.parametrize(("paths", "sentence"), TOGETHER.values(), ids=TOGETHER)
-def test_several_fields_of_one_kind_share_a_sentence(paths: tuple[str, ...], sentence: str) -> None:
-    fields: dict[str, Any] = {}
-    for path in paths:
-        fields = merged(fields, REFUSED[path])
-    assert refusals(_spec(fields)) == (sentence,)
 
 
 def test_everything_at_once_fits_into_the_checks_of_status() -> None:

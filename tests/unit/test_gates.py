@@ -527,10 +527,6 @@ CASES: dict[str, Row] = {
         INCONCLUSIVE,
         "and 15 more",
     ),
-    # not judged yet
-    "latency is honest": (
-        GateName.LATENCY_P99, Seen(clean(9000)), NOT_APPLICABLE, "not judged by this version",
-    ),
 }  # fmt: skip
 
 

@@ -273,22 +273,21 @@ def test_a_short_list_stands_in_the_condition() -> None:
     ]
 
 
-EIGHT: dict[str, Any] = {
+FOUR: dict[str, Any] = {
     "approval": "Required",
     "reference": {"mode": "Production"},
     "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}},
-    "gates": {"latencyP50": {"mode": "Off"}, "throughput": {"mode": "Required"}},
     "guard": {"forSeconds": 10},
 }
 
 
 def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where() -> None:
-    world = after(**EIGHT)
+    world = after(**FOUR)
     said = {c["type"]: c["message"] for c in world.status["conditions"]}
     for message in (said["Accepted"], said["Ready"], said["Stalled"]):
-        assert message.startswith("5 things are in the way, all listed in status.preflight. ")
+        assert message.startswith("4 things are in the way, all listed in status.preflight. ")
     listed = " ".join(check["message"] for check in world.status["preflight"])
-    for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "provider"):
+    for field in ("approval", "guard", "reference.mode", "provider"):
         assert f"spec.{field}" in listed or f".{field}" in listed
     assert {check["result"] for check in world.status["preflight"]} == {"Failed"}
     assert "…" not in listed

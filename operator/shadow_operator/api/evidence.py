@@ -131,15 +131,15 @@ class PathCount(_Wire):
 
 
 class Sketch(_Wire):
-    """A mergeable latency histogram (DDSketch, relative accuracy 1 %); durations in seconds."""
+    """A mergeable histogram (DDSketch, relative accuracy 1 %) of seconds, or of their ratios."""
 
     count: int = 0
     total: float = 0.0
     largest: float = 0.0
     zero: int = 0
-    """Durations too small for a bin."""
+    """How many were too small for a bin: less than 1e-5."""
     bins: dict[int, int] = {}
-    """Key of the logarithmic mapping -> count."""
+    """Key of the logarithmic mapping -> count; the bin of key k ends at gamma^k."""
 
 
 class RouteCounts(_Wire):
@@ -182,7 +182,11 @@ class RouteCounts(_Wire):
     leaves: int = 0
     """All leaf values compared in `pairs`."""
     shadow_latency: Sketch = Sketch()
+    """Of compared pairs, as the two below; without answers of pods that still warmed up. Without a
+    reference: of all answers."""
     reference_latency: Sketch = Sketch()
+    latency_ratio: Sketch = Sketch()
+    """How many times as long the shadow took in the same pair."""
 
     @property
     def name(self) -> str:

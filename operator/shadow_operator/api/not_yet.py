@@ -7,10 +7,8 @@ schema stays stable while features arrive. A feature that works loses its line h
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic.alias_generators import to_camel
-
 from shadow_operator.api.enums import Approval, MirrorProvider, ReferenceMode
-from shadow_operator.api.spec import Gates, Guard, Spec
+from shadow_operator.api.spec import Guard, Spec
 
 
 @dataclass(frozen=True)
@@ -20,23 +18,9 @@ class NotYet:
     path: str
     is_used: Callable[[Spec], bool]
     sentence: str
-    several: str = ""
-    """The sentence for several fields of the same one; empty: the same sentence."""
 
 
-_GATES = Gates()
 _GUARD = Guard()
-_UNJUDGED_GATES = (
-    "latency_p50",
-    "latency_p99",
-    "throughput",
-)
-
-
-def _changes_gate(gate: str) -> Callable[[Spec], bool]:
-    return lambda spec: getattr(spec.gates, gate) != getattr(_GATES, gate)
-
-
 NOT_YET: tuple[NotYet, ...] = (
     NotYet(
         "spec.reference.mode",
@@ -48,15 +32,6 @@ NOT_YET: tuple[NotYet, ...] = (
         lambda spec: spec.mirror.provider in {MirrorProvider.GATEWAY_API, MirrorProvider.ISTIO},
         "this provider is not supported yet; set provider: Envoy, or External and send copies to "
         "the comparator's Service yourself.",
-    ),
-    *(
-        NotYet(
-            f"spec.gates.{to_camel(gate)}",
-            _changes_gate(gate),
-            "this gate is not judged yet; remove it.",
-            "these gates are not judged yet; remove them.",
-        )
-        for gate in _UNJUDGED_GATES
     ),
     NotYet(
         "spec.guard",
@@ -74,15 +49,5 @@ NOT_YET: tuple[NotYet, ...] = (
 
 
 def refusals(spec: Spec) -> tuple[str, ...]:
-    """Give a sentence for all fields of one kind that this version can't honour."""
-    kinds: dict[str, list[NotYet]] = {}
-    for entry in NOT_YET:
-        if entry.is_used(spec):
-            kinds.setdefault(entry.sentence, []).append(entry)
-    return tuple(map(_sentence, kinds.values()))
-
-
-def _sentence(entries: list[NotYet]) -> str:
-    first = entries[0]
-    text = first.several if first.several and len(entries) > 1 else first.sentence
-    return f"{', '.join(entry.path for entry in entries)}: {text}"
+    """Give a sentence for each field that this version can't honour."""
+    return tuple(f"{entry.path}: {entry.sentence}" for entry in NOT_YET if entry.is_used(spec))

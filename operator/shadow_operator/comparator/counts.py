@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from shadow_operator.api.evidence import UNPROVEN_STATUSES, ComparatorConfig, PlaceKind
 from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
-from shadow_operator.comparator.sketch import Latencies
+from shadow_operator.comparator.sketch import SMALLEST, Latencies
+from shadow_operator.comparator.warming import Warming
 from shadow_operator.core import mix
 from shadow_operator.core.compare import (
     Answer,
@@ -185,11 +186,12 @@ class ControlTally:
 class RouteTally:
     """All counts of one route."""
 
-    def __init__(self, method: str, route: Route, room: Room) -> None:
+    def __init__(self, method: str, route: Route, room: Room, warming: Warming) -> None:
         self.method = method
         self.route = route
         self.shape = Shape()
         self._room = room
+        self._warming = warming
         self.pairs = 0
         self.matched = 0
         self.hinted_only = 0
@@ -208,6 +210,7 @@ class RouteTally:
         """`shadow_errors`, `both_timeouts`, ... -> pairs."""
         self.shadow_latency = Latencies(room)
         self.reference_latency = Latencies(room)
+        self.latency_ratio = Latencies(room)
 
     def alone(self, shadow: Result) -> None:
         """Count a call to the shadow where there is no reference."""
@@ -250,8 +253,7 @@ class RouteTally:
             return None
         self.pairs += 1
         self.leaves += found.leaves
-        self.shadow_latency.add(shadow.seconds)
-        self.reference_latency.add(reference.seconds)
+        self._time(shadow, reference, now)
         if control is not None:
             self._control(self.uniform, reference, control, found.places, rules)
         tally = self._differing(found.places, rules, now)
@@ -261,6 +263,14 @@ class RouteTally:
         if control is not None or tally.controls >= TRIGGERED_PER_SIGNATURE:
             return None
         return Question(found.places, tally)
+
+    def _time(self, shadow: Result, reference: Result, now: float) -> None:
+        """Count how long both took, and which of them longer, unless a pod still warms up."""
+        answered = self._warming.answered
+        if answered(shadow.pod, now) & answered(reference.pod, now):  # both are noted
+            self.shadow_latency.add(shadow.seconds)
+            self.reference_latency.add(reference.seconds)
+            self.latency_ratio.add(shadow.seconds / max(reference.seconds, SMALLEST))
 
     def control(
         self,
@@ -377,6 +387,7 @@ class Counts:
         """Connections of mirrors that were closed, by reason."""
         self.room = Room(SNAPSHOT_BYTES)
         self.tallies: dict[tuple[str, Route], RouteTally] = {}
+        self._warming = Warming()
         self._other = Route(OTHER)
         self._methods: set[str] = set()
 
@@ -389,5 +400,6 @@ class Counts:
             # One place per method is kept for the routes that find none.
             if len(self.tallies) >= MAX_ROUTES - 2 * len(self._methods):
                 route = self._other
-            tally = self.tallies.setdefault((method, route), RouteTally(method, route, self.room))
+            made = RouteTally(method, route, self.room, self._warming)
+            tally = self.tallies.setdefault((method, route), made)
         return tally

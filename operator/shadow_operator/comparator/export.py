@@ -61,6 +61,7 @@ def _route(method: str, template: str, tallies: Sequence[RouteTally]) -> RouteCo
         leaves=sum(tally.leaves for tally in tallies),
         shadow_latency=wire(merged(tally.shadow_latency for tally in tallies)),
         reference_latency=wire(merged(tally.reference_latency for tally in tallies)),
+        latency_ratio=wire(merged(tally.latency_ratio for tally in tallies)),
         **failures,
     )
 

@@ -1,4 +1,4 @@
-"""Latency histograms: the bins of a DDSketch with 1 % relative accuracy."""
+"""Histograms of latencies and their ratios: bins of a DDSketch with 1 % relative accuracy."""
 
 import math
 from collections.abc import Iterable
@@ -19,7 +19,10 @@ BIN_BYTES: Final = 10
 
 
 class Latencies:
-    """Durations in seconds; bins are the mapping's keys, so that sketches add up bin by bin."""
+    """Durations in seconds, or ratios of two.
+
+    Bins are the mapping's keys, so that sketches add up bin by bin.
+    """
 
     __slots__ = ("_room", "bins", "count", "largest", "total", "zero")
 
@@ -32,7 +35,7 @@ class Latencies:
         self.bins: dict[int, int] = {}
 
     def add(self, seconds: float) -> None:
-        """Count one duration; without room for a new bin it goes into the nearest one."""
+        """Count one; without room for a new bin it goes into the nearest one."""
         self.count += 1
         self.total += seconds
         self.largest = max(self.largest, seconds)

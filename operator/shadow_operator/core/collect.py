@@ -11,6 +11,7 @@ from shadow_operator.core import soak as clock
 from shadow_operator.core.ledger import (
     LayerRecord,
     Ledger,
+    Load,
     Mark,
     MirrorCursor,
     Process,
@@ -31,6 +32,14 @@ FORGOTTEN_SECONDS: Final = 3600.0
 """Cursors of Envoy processes that are gone for so long are dropped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """Pods that are ready."""
+
+    production: int
+    shadow: int
+
+
 def advance(
     ledger: Ledger,
     comparators: Mapping[str, Item[ComparatorSnapshot]],
@@ -44,21 +53,24 @@ def advance(
     crash: str = "",
     standstill: str = "",
     leaving: frozenset[str] = frozenset(),
+    pods: Pods | None = None,
 ) -> Ledger:
     """Take over what was read at `now` (seconds since the epoch) and move the soak clock.
 
     `mirroring`: copies are wanted and on their way. `healthy`: the shadow and the reference can
     answer. `crash`: a clause that says how the shadow crashed since the last call, empty if it did
     not. `standstill`: why copies are not wanted, one CamelCase word, where the caller knows better
-    than `NotMirroring`. `leaving`: names of pods that are terminating. Readings of another epoch,
+    than `NotMirroring`. `leaving`: names of pods that are terminating. `pods`: how many pods
+    serve, where that is known. Readings of another epoch,
     old and repeated ones change no count; unknown ones change nothing.
     """
     started = bool(ledger.processes or ledger.closed_names)
-    answered = ledger.answered
+    before, answered = ledger, ledger.answered
     mirrored = _mirrored(ledger, now) if mirroring else ledger.mirrored
     ledger = ledger.model_copy(update={"interval": interval, "mirrored": mirrored})
     ledger = _with_mirrors(ledger, mirrors, now, counting=started)
     ledger = _with_processes(ledger, comparators, now)
+    ledger = _with_load(ledger, before, pods)
     ledger = _with_layers(ledger, layers, now)
     if not started:
         ledger = _without_earlier(ledger)
@@ -219,6 +231,21 @@ def _is_gone(
     ):
         return True  # its pod runs another process now
     return process.pod not in comparators and now - process.time > GONE_SECONDS
+
+
+def _with_load(ledger: Ledger, before: Ledger, pods: Pods | None) -> Ledger:
+    """Take over how fast the new answers were, and to how many pods the new requests went."""
+    bursts = ledger.bursts.seen(before.timing, ledger.timing)
+    load, requests = ledger.load, ledger.coverage.requests - before.coverage.requests
+    if pods is not None and pods.production and pods.shadow and requests > 0:
+        everywhere = ledger.everywhere - before.everywhere
+        single = max(0, ledger.answered - before.answered - everywhere)
+        load = Load(
+            production=load.production + requests / pods.production,
+            shadow=load.shadow + everywhere + single / pods.shadow,
+            everywhere=load.everywhere + everywhere,
+        )
+    return ledger.model_copy(update={"bursts": bursts, "load": load})
 
 
 def _with_layers(ledger: Ledger, layers: tuple[LayerReading, ...], now: float) -> Ledger:

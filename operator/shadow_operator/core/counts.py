@@ -17,9 +17,13 @@ from shadow_operator.api.evidence import (
     Signature,
     Sketch,
 )
+from shadow_operator.core.histogram import Timing, timing_of
 
 OTHER_ROUTES: Final = "{*}"
 """Template under which routes are counted that found no room."""
+TIGHT_ROUTES: Final = 15
+TIGHT_BINS: Final = 40
+"""Bins of a histogram of latencies that are left where only so few routes find room."""
 
 
 class Counts(BaseModel):
@@ -34,6 +38,8 @@ class Counts(BaseModel):
     credentials: dict[str, int] = {}
     routes: tuple[RouteCounts, ...] = ()
     """Without samples and without the bins of the sketches."""
+    timing: Timing = Timing()
+    """Latencies over all routes."""
 
     @property
     def answered(self) -> int:
@@ -50,6 +56,7 @@ def counts_of(snapshot: ComparatorSnapshot) -> Counts:
         shed=snapshot.shed,
         credentials=snapshot.credentials,
         routes=tuple(sorted(map(_reduced, snapshot.routes), key=lambda route: route.name)),
+        timing=timing_of(snapshot.routes),
     )
 
 
@@ -59,6 +66,7 @@ def _reduced(route: RouteCounts) -> RouteCounts:
             "signatures": tuple(s.model_copy(update={"samples": ()}) for s in route.signatures),
             "shadow_latency": _without_bins(route.shadow_latency),
             "reference_latency": _without_bins(route.reference_latency),
+            "latency_ratio": Sketch(),
         }
     )
 
@@ -81,6 +89,7 @@ def merged(parts: Iterable[Counts]) -> Counts:
         shed=_added(part.shed for part in parts),
         credentials=_added(part.credentials for part in parts),
         routes=tuple(reduce(_merged_route, routes[name]) for name in sorted(routes)),
+        timing=reduce(Timing.plus, (part.timing for part in parts), Timing()).fitted(),
     )
 
 
@@ -193,7 +202,8 @@ def tightened(counts: Counts, signatures: int, routes: int) -> Counts:
     last signatures to go, then the most frequent ones.
     """
     small = tuple(_tightened(route, signatures) for route in _at_most(counts.routes, routes))
-    return counts.model_copy(update={"routes": small})
+    timing = counts.timing.fitted(TIGHT_BINS) if routes <= TIGHT_ROUTES else counts.timing
+    return counts.model_copy(update={"routes": small, "timing": timing})
 
 
 def _at_most(routes: tuple[RouteCounts, ...], room: int) -> tuple[RouteCounts, ...]:

@@ -156,6 +156,17 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         crash=_crash(situation),
         standstill="" if mirroring else _standstill(situation),
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
+        pods=_serving(situation),
+    )
+
+
+def _serving(situation: Situation) -> collect.Pods | None:
+    production = found(situation.snapshot.production_pods)
+    if production is None:
+        return None
+    return collect.Pods(
+        production=sum(pod.ready for pod in production),
+        shadow=sum(pod.ready for pod in situation.of_role(Role.SHADOW)),
     )
 
 

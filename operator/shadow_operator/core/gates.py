@@ -10,11 +10,14 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, 
 from shadow_operator.api.status import Gate
 from shadow_operator.core.alerts import since
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
+from shadow_operator.core.latency import latency_p50, latency_p99
 from shadow_operator.core.learning import standing
+from shadow_operator.core.load import like_production
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.resources import headroom, memory_growth, resources
 from shadow_operator.core.route_gate import routes
 from shadow_operator.core.tally import Difference
+from shadow_operator.core.throughput import throughput
 from shadow_operator.core.unproven import unproven
 from shadow_operator.core.wording import count, percent
 
@@ -291,7 +294,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.CRITICAL_DIFFERENCES: critical_differences,
     GateName.MATCH_RATE: match_rate,
     GateName.SHADOW_ERRORS: shadow_errors,
-    GateName.TIMEOUTS: timeouts,
+    GateName.TIMEOUTS: like_production(timeouts),
     GateName.LAYERS: layers,
     GateName.LEARNING: learning,
     GateName.COVERAGE: coverage,
@@ -300,9 +303,9 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.JUDGED_SHARE: judged_share,
     GateName.MINIMUM_PAIRS: minimum_pairs,
     GateName.ROUTES: routes,
-    GateName.LATENCY_P50: _not_measured(GateName.LATENCY_P50, "Median latency"),
-    GateName.LATENCY_P99: _not_measured(GateName.LATENCY_P99, "The 99th percentile of latency"),
-    GateName.THROUGHPUT: _not_measured(GateName.THROUGHPUT, "Throughput"),
+    GateName.LATENCY_P50: like_production(latency_p50),
+    GateName.LATENCY_P99: like_production(latency_p99),
+    GateName.THROUGHPUT: throughput,
     GateName.HEADROOM: headroom,
     GateName.RESOURCES: resources,
     GateName.MEMORY_GROWTH: memory_growth,

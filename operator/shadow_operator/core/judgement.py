@@ -14,11 +14,12 @@ from shadow_operator.api.spec import Spec
 from shadow_operator.api.status import (
     ComparisonStatus,
     Gate,
+    Latency,
     Soak,
     TopDifference,
     Verdict,
 )
-from shadow_operator.core import self_test
+from shadow_operator.core import latency, self_test
 from shadow_operator.core import soak as clock
 from shadow_operator.core.case import Case, Outcome, looked_at
 from shadow_operator.core.collect import advance
@@ -71,6 +72,7 @@ class Judgement:
     verdict: Verdict | None
     """None until something was sent to the shadow."""
     comparison: ComparisonStatus
+    latency: Latency | None
     soak: Soak
     coverage: str | None
     """Ratio text for `status.mirror.coverage`."""
@@ -129,6 +131,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         gates=judged,
         verdict=_verdict(choice, ledger, subject, now) if choice else None,
         comparison=_comparison(spec, ledger, counted).model_copy(update={"routes": listed(case)}),
+        latency=latency.status(counted.counts.timing),
         soak=_soak(spec, soak, complete=soaked),
         coverage=_coverage(ledger),
         next_step=choice.next_step if choice else "",

@@ -9,16 +9,19 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shadow_operator.api.enums import Decision, GateName
 from shadow_operator.api.errors import ShadowOperatorError
-from shadow_operator.api.evidence import ComparatorSnapshot
+from shadow_operator.api.evidence import SAFE_METHODS, ComparatorSnapshot
 from shadow_operator.core.alerts import Alerts
+from shadow_operator.core.bursts import Bursts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
 from shadow_operator.core.headroom import Headroom
+from shadow_operator.core.histogram import Timing
 from shadow_operator.core.learning import Learning
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
@@ -83,6 +86,15 @@ class MirrorCursor(_Frozen):
             time=time,
             statuses={name: dict(table) for name, table in reading.statuses.items()},
         )
+
+
+class Load(_Frozen):
+    """Requests of one pod, summed over intervals."""
+
+    production: float = 0.0
+    shadow: float = 0.0
+    everywhere: float = 0.0
+    """Of the shadow's, those that go to every clone: of unsafe methods."""
 
 
 class Coverage(_Frozen):
@@ -190,6 +202,8 @@ class Ledger(_Frozen):
     production: dict[str, dict[str, int]] = {}
     """Production's answers, in hundredths of those that are copied: key of the mix -> group of
     statuses -> count."""
+    load: Load = Load()
+    bursts: Bursts = Bursts()
     mark: Mark | None = None
     last_copy: float | None = None
     """When copies were last seen to have been sent to the clones."""
@@ -214,6 +228,19 @@ class Ledger(_Frozen):
     def counts(self) -> Counts:
         """All counts of the epoch."""
         return merged([self.closed, *(process.counts for process in self.processes)])
+
+    @property
+    def timing(self) -> Timing:
+        """All latencies of the epoch."""
+        parts = (self.closed, *(process.counts for process in self.processes))
+        return reduce(Timing.plus, (part.timing for part in parts), Timing())
+
+    @property
+    def everywhere(self) -> int:
+        """Pairs that went to every clone: of unsafe methods."""
+        parts = (self.closed, *(process.counts for process in self.processes))
+        routes = (route for part in parts for route in part.routes)
+        return sum(route.pairs for route in routes if route.method not in SAFE_METHODS)
 
     @property
     def received(self) -> int:

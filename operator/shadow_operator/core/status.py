@@ -58,6 +58,7 @@ def compose(view: View) -> Status:
         verdict=judged.verdict if judged else None,
         gates=judged.gates if judged else (),
         comparison=judged.comparison if judged else None,
+        latency=judged.latency if judged else None,
         health=_health(view),
         soak=judged.soak if judged else _no_soak(situation),
         mirror=_mirror(view),
@@ -114,15 +115,22 @@ def _summary(view: View, seen: Seen) -> Summary:
     verdict, ready = judged.verdict if judged else None, seen[ConditionType.READY]
     percent = "?" if view.in_force is None else f"{view.in_force}%"
     shown = situation.wants_clones or view.in_force != 0
+    latency = judged.latency if judged else None
     waits = "" if ready.status is ConditionStatus.TRUE else ready.reason
     return Summary(
         match=judged.match_column if judged else None,
         soak=judged.soak_column if judged else None,
         mirror=f"{percent}/{situation.spec.sampling_percent}%" if shown else None,
         blocked_by=_blocked_by(view),
+        p50=_more(latency.p50_difference_percent if latency else None),
+        p99=_more(latency.p99_difference_percent if latency else None),
         errors=judged.errors_column if judged else None,
         reason=(verdict.reason if verdict else waits) or None,
     )
+
+
+def _more(difference: str | None) -> str | None:
+    return f"{difference}%" if difference else None
 
 
 def _blocked_by(view: View) -> str | None:
