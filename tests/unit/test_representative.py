@@ -78,7 +78,7 @@ def judged(
     *routes: RouteCounts, of: dict[str, dict[str, int]], changes: Any = None, **seen: Any
 ) -> Judgement:
     wanted = spec(**{"soakSeconds": 600} | (DECLARED if changes is None else changes))
-    evidence = ledger(*routes, production=of, **seen)
+    evidence = ledger(*routes, answers=of, **seen)
     return judge(wanted, evidence, Subject("hal9", "hal9"), now=600.0)
 
 
@@ -188,12 +188,12 @@ def advanced(seen: Ledger, pairs: int, now: float, *readings: Any) -> Ledger:
 def test_answers_are_counted_as_often_as_they_are_copied() -> None:
     seen = advanced(begin(EPOCH, now=0, interval=30), 1, 30, reading("m", 100, _2xx=100))
     seen = advanced(seen, 50, 60, reading("m", 200, 50, _2xx=150, _404=50))
-    assert seen.production == {ALL: {"2xx": 50 * 50, "404": 50 * 50}}
+    assert seen.answers == {ALL: {"2xx": 50 * 50, "404": 50 * 50}}
     seen = advanced(seen, 90, 90, reading("m", 300, 0, _2xx=250, _404=50))
-    assert seen.production == {ALL: {"2xx": 50 * 50, "404": 50 * 50}}
+    assert seen.answers == {ALL: {"2xx": 50 * 50, "404": 50 * 50}}
     # An old reading that comes late changes nothing.
     again = advanced(seen, 90, 120, reading("m", 150, 100, _2xx=120))
-    assert again.production == seen.production
+    assert again.answers == seen.answers
 
 
 GROUPS = ("2xx", "3xx", "4xx", "5xx", "401", "403", "404", "407", "429")
@@ -212,18 +212,18 @@ def _with_envoys(number: int) -> Ledger:
         f"{n:036d}": MirrorCursor(pod=f"m{n}", eligible=n, statuses=_largest(n))
         for n in range(number)
     }
-    return seen.model_copy(update={"mirrors": cursors, "production": _largest(99)})
+    return seen.model_copy(update={"mirrors": cursors, "answers": _largest(99)})
 
 
 def test_answers_of_two_envoys_leave_room_for_evidence() -> None:
     assert size(encode(_with_envoys(2))) <= LARGEST_BYTES / 2
-    assert fit(_with_envoys(2)).production
+    assert fit(_with_envoys(2)).answers
 
 
 def test_a_flood_of_envoys_leaves_the_ledger_small_and_counts_nothing_twice() -> None:
     seen = _with_envoys(40)
     assert size(encode(seen)) <= LARGEST_BYTES
     small = fit(seen)
-    assert small.production == {}
+    assert small.answers == {}
     later = advanced(small, 6000, 60, replace(reading("0" * 35 + "7", 900), statuses=_largest(7)))
-    assert later.production == {}
+    assert later.answers == {}

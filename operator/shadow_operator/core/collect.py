@@ -138,7 +138,7 @@ def _with_mirrors(
     ledger: Ledger, mirrors: Mapping[str, Item[MirrorReading]], now: float, *, counting: bool
 ) -> Ledger:
     cursors, coverage = _cursors(ledger, mirrors, now), ledger.coverage
-    production = ledger.production
+    production = ledger.answers
     for pod, item in mirrors.items():
         if not isinstance(item, Found):
             continue
@@ -163,7 +163,7 @@ def _with_mirrors(
         )
         production = _with_answers(production, before, reading, percent)
     return ledger.model_copy(
-        update={"mirrors": cursors, "coverage": coverage, "production": production}
+        update={"mirrors": cursors, "coverage": coverage, "answers": production}
     )
 
 

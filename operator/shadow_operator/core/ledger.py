@@ -199,7 +199,7 @@ class Ledger(_Frozen):
     mirrors: dict[str, MirrorCursor] = {}
     """Boot of an Envoy -> cursor."""
     coverage: Coverage = Coverage()
-    production: dict[str, dict[str, int]] = {}
+    answers: dict[str, dict[str, int]] = {}
     """Production's answers, in hundredths of those that are copied: key of the mix -> group of
     statuses -> count."""
     load: Load = Load()
@@ -388,4 +388,4 @@ def _without_mix(ledger: Ledger) -> Ledger:
     mirrors = {
         boot: cursor.model_copy(update={"statuses": {}}) for boot, cursor in ledger.mirrors.items()
     }
-    return ledger.model_copy(update={"mirrors": mirrors, "production": {}})
+    return ledger.model_copy(update={"mirrors": mirrors, "answers": {}})

@@ -99,7 +99,7 @@ def _unlike_the_rest(case: Case, route: RouteTally) -> Unlike | None:
 
 
 def _rest(case: Case) -> Statuses:
-    counted = case.ledger.production
+    counted = case.ledger.answers
     rest = Counter(counted.get(mix.ALL, {}))
     for template in case.spec.effective_routes[: mix.MOST_TEMPLATES]:
         rest -= Counter(counted.get(mix.key(template), {}))  # nothing falls below zero

@@ -45,7 +45,7 @@ def unproven(case: Case) -> Outcome:
 
 def production_of(case: Case, template: str = "") -> mix.Statuses:
     """Return production's answers: of a template that it is counted of, or of all routes."""
-    counted = case.ledger.production.get(mix.key(template) if template else mix.ALL, {})
+    counted = case.ledger.answers.get(mix.key(template) if template else mix.ALL, {})
     return mix.whole(counted)
 
 
