@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from shadow_operator.core import envoy
+from shadow_operator.core import envoy, histogram
 from shadow_operator.core.envoy_http import PERCENT_KEY
 from shadow_operator.core.snapshot import Found, Item, MirrorReading, Unknown
 
@@ -93,21 +93,39 @@ def _reading(
     values: dict[str, int] = {
         stat["name"]: int(stat["value"]) for stat in stats["stats"] if "name" in stat
     }
-    eligible, other = (
+    eligible, other, streams = (
         values.pop(f"{route}.{envoy.SENT}") - values.pop(f"{route}.{envoy.SENT_AGAIN}")
-        for route in (envoy.ELIGIBLE, envoy.OTHER)
+        for route in envoy.ROUTES
+    )
+    # An Envoy that has answered nothing yet has no such counters.
+    answered, errors = (
+        sum(values.pop(f"{route}.{counter}", 0) for route in envoy.ROUTES)
+        for counter in (envoy.ANSWERED, envoy.ERRORS)
     )
     copies, failed = values.pop(envoy.COPIES), values.pop(envoy.COPIES_FAILED, 0)
     percent = runtime["entries"][PERCENT_KEY]["final_value"]
     return MirrorReading(
         pod=pod,
         boot=boot,
-        requests=eligible + other,
+        requests=eligible + other + streams,
         eligible=eligible,
         copies=copies,
         copies_failed=failed,
         active=sum(values.values()),
         percent=int(percent),
+        answered=answered,
+        errors=errors,
+        latency=_latency(stats),
+    )
+
+
+def _latency(stats: Mapping[str, Any]) -> dict[int, int]:
+    """Read the histograms, in Envoy's own bins."""
+    return histogram.merged(
+        {histogram.bin_of(float(part["lower_bound"])): int(part["count"])}
+        for stat in stats["stats"]
+        for one in stat.get("histograms", {}).get("details", ())
+        for part in one["totals"]
     )
 
 
@@ -127,6 +145,9 @@ def _sum(
         copies_failed=one.copies_failed + other.copies_failed,
         active=one.active + other.active,
         percent=one.percent if one.percent == other.percent else None,
+        answered=one.answered + other.answered,
+        errors=one.errors + other.errors,
+        latency=histogram.merged((one.latency, other.latency)),
     )
     return Found(total)
 

@@ -102,6 +102,13 @@ class MirrorReading:
     """Production requests and connections in progress."""
     percent: int | None
     """Mirror percentage in force; None where it is not known, or the pod's Envoys differ."""
+    answered: int = 0
+    """Production requests that were answered, by Envoy itself where they could not be sent on."""
+    errors: int = 0
+    """Of these, the ones with a status of 500 or above."""
+    latency: Mapping[int, int] = field(default_factory=dict)
+    """How long answers took: bin (`core.histogram`) -> count. Upgrades, CONNECT, event streams and
+    gRPC are not in it."""
 
 
 @dataclass(frozen=True, slots=True)
