@@ -30,7 +30,7 @@ def interval(
     end: float,
     *,
     median: float = 40.0,
-    requests: int = 3000,
+    requests: float = 3000,
     error_rate: float = 0.0005,
     percent: int = 0,
     seconds: float = INTERVAL,
@@ -39,7 +39,11 @@ def interval(
     bins: dict[int, int] = {}
     for multiple, share in SHAPE:
         expected = requests * share
-        drawn = max(0, round(rng.gauss(expected, expected**0.5))) if expected > 20 else _poisson(rng, expected)
+        drawn = (
+            max(0, round(rng.gauss(expected, expected**0.5)))
+            if expected > 20
+            else _poisson(rng, expected)
+        )
         if drawn:
             number = histogram.bin_of(int(median * multiple))
             bins[number] = bins.get(number, 0) + drawn
@@ -79,11 +83,13 @@ class Guarded:
     series: tuple[Course, ...] = ()
     percent: int = 0
     states: list[GuardState] = field(default_factory=list)
+    kept: list[tuple[Course, ...]] = field(default_factory=list)
+    """The series as it was after each interval."""
     rng: random.Random = field(init=False)
     begun: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rng, self.begun = random.Random(self.seed), self.now
+        self.rng, self.begun = random.Random(self.seed), self.now  # noqa: S311 - repeatable
 
     @property
     def age(self) -> float:
@@ -102,9 +108,10 @@ class Guarded:
             self.percent = 0 if self.record.holds(self.spec) else wanted
             self.now += INTERVAL
             fields = self.course(self)
-            seen = interval(self.rng, self.now, percent=self.percent, **fields)  # type: ignore[arg-type]
+            seen = interval(self.rng, self.now, percent=self.percent, **fields)
             self.series = series.appended(self.series, seen)
             self.record = guard.judged(self.record, self.spec, self.series, now=self.now)
             self.states.append(self.state)
+            self.kept.append(self.series)
         self.percent = wanted
         return self

@@ -29,7 +29,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "spec.gates.headroom": {"gates": {"headroom": {"minCpuPercent": 1}}},
     "spec.gates.memoryGrowth": {"gates": {"memoryGrowth": {"mode": "Advisory"}}},
     "spec.gates.alerts": {"gates": {"alerts": {"ignore": [{"name": "a", "reason": "x"}]}}},
-    "spec.guard": {"guard": {"forSeconds": 10}},
     "spec.approval": {"approval": "Required"},
 }
 

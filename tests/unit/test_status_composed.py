@@ -282,7 +282,7 @@ EIGHT: dict[str, Any] = {
         "tolerances": [{"path": "$.a", "relative": "1e-6", "reason": "x"}],
     },
     "gates": {"latencyP50": {"mode": "Off"}, "throughput": {"mode": "Required"}},
-    "guard": {"forSeconds": 10},
+    "mirror": {"provider": "Istio"},
 }
 
 
@@ -292,7 +292,12 @@ def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where
     for message in (said["Accepted"], said["Ready"], said["Stalled"], world.status["message"]):
         assert message.startswith("7 things are in the way, all listed in status.preflight. ")
     listed = " ".join(check["message"] for check in world.status["preflight"])
-    for field in ("approval", "guard", "latencyP50, spec.gates.throughput", "learningMarker"):
+    for field in (
+        "approval",
+        "mirror.provider",
+        "latencyP50, spec.gates.throughput",
+        "learningMarker",
+    ):
         assert f"spec.{field}" in listed or f".{field}" in listed
     assert {check["result"] for check in world.status["preflight"]} == {"Failed"}
     assert "…" not in listed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic.alias_generators import to_camel
 
 from shadow_operator.api.enums import Approval, Learning, MirrorProvider, ReferenceMode
-from shadow_operator.api.spec import Gates, Guard, Spec
+from shadow_operator.api.spec import Gates, Spec
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class NotYet:
 
 
 _GATES = Gates()
-_GUARD = Guard()
 _UNJUDGED_GATES = (
     "routes",
     "latency_p50",
@@ -83,13 +82,6 @@ NOT_YET: tuple[NotYet, ...] = (
             "these gates are not judged yet; remove them.",
         )
         for gate in _UNJUDGED_GATES
-    ),
-    NotYet(
-        "spec.guard",
-        lambda spec: (
-            spec.guard.model_copy(update={"baseline_seconds": _GUARD.baseline_seconds}) != _GUARD
-        ),
-        "the guard's thresholds can't be changed yet; only baselineSeconds can.",
     ),
     NotYet(
         "spec.approval",

@@ -72,12 +72,18 @@ class Reason(StrEnum):
     STOPPED = "Stopped"
     ZERO_PERCENT = "ZeroPercent"
     VERDICT_REACHED = "VerdictReached"
+    PRODUCTION_SUSPECTED = "ProductionSuspected"
+    PRODUCTION_HARMED = "ProductionHarmed"
 
     # ResponsesMatch
     MATCH = "Match"
     MISMATCH = "Mismatch"
     CRITICAL_DIFFERENCE = "CriticalDifference"
     INSUFFICIENT_EVIDENCE = "InsufficientEvidence"
+
+    # ProductionUnaffected
+    UNAFFECTED = "Unaffected"
+    DEGRADED_REGARDLESS = "DegradedRegardless"
 
     # SoakComplete
     SOAK_COMPLETE = "SoakComplete"
@@ -97,6 +103,7 @@ class VerdictReason(StrEnum):
     ALL_GATES_PASSED = "AllGatesPassed"
     GATE_FAILED = "GateFailed"
     CRITICAL_DIFFERENCE = "CriticalDifference"
+    PRODUCTION_HARMED = "ProductionHarmed"
     INSUFFICIENT_EVIDENCE = "InsufficientEvidence"
     GATE_ERROR = "GateError"
     SOAK_INCOMPLETE = "SoakIncomplete"
@@ -116,6 +123,9 @@ class SoakReason(StrEnum):
     ZERO_PERCENT = "ZeroPercent"
     DEPLOYING = "Deploying"
     NOT_MIRRORING = "NotMirroring"
+    PRODUCTION_SUSPECTED = "ProductionSuspected"
+    PRODUCTION_DEGRADED = "ProductionDegraded"
+    PRODUCTION_HARMED = "ProductionHarmed"
     GATE_FAILED = "GateFailed"
 
 
@@ -134,3 +144,7 @@ class EventReason(StrEnum):
     SOAK_RESTARTED = "SoakRestarted"
     SOAK_COMPLETED = "SoakCompleted"
     VERDICT_CHANGED = "VerdictChanged"
+    PRODUCTION_SUSPECTED = "ProductionSuspected"
+    PRODUCTION_HARMED = "ProductionHarmed"
+    PRODUCTION_DEGRADED = "ProductionDegraded"
+    MIRRORING_RESUMED = "MirroringResumed"

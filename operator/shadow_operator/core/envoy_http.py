@@ -185,7 +185,7 @@ def _routes(mirror: Mirror, max_body_bytes: int) -> Config:
 
 
 def _matches(mirror: Mirror, max_body_bytes: int) -> Iterator[tuple[Config, int]]:
-    """Give what each route matches, and the largest body that it copies, or why it copies nothing."""
+    """Give what each route matches, and the largest body it copies, or why it copies nothing."""
     largest = min(max_body_bytes, LARGEST_COPY_BYTES)
     yield {"prefix": "/", "headers": [present(MARKER_HEADER)]}, _NO_COPY
     yield {"connect_matcher": {}}, _NO_COPY_OF_STREAMS

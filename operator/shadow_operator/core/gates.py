@@ -11,6 +11,7 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult, MirrorProv
 from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.status import Gate
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
+from shadow_operator.core.impact import production_impact
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.tally import Difference
 from shadow_operator.core.wording import count, percent, words
@@ -320,6 +321,7 @@ def _not_measured(name: GateName, what: str) -> Callable[[Case], Outcome]:
 
 
 GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
+    GateName.PRODUCTION_IMPACT: production_impact,
     GateName.CRITICAL_DIFFERENCES: critical_differences,
     GateName.MATCH_RATE: match_rate,
     GateName.SHADOW_ERRORS: shadow_errors,
@@ -338,5 +340,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.MEMORY_GROWTH: _not_measured(GateName.MEMORY_GROWTH, "Growth of memory"),
     GateName.ALERTS: _not_measured(GateName.ALERTS, "The set of alerts"),
 }
+PAUSING: Final = frozenset({GateName.PRODUCTION_IMPACT})
+"""Gates whose failure says nothing against the new version's answers: the soak only stops."""
 RULED: Final = frozenset({GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE})
 """Gates that a changed rule can turn without new evidence."""

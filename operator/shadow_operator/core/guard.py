@@ -106,7 +106,7 @@ def normal(spec: Spec, record: GuardRecord, series: Series, now: Series) -> Seri
     ]
     without = [course for course in before if course.percent == 0]
     enough = sum(course.seconds for course in without) >= spec.guard.for_seconds
-    return without if enough else before
+    return without if enough and harm.varied(without) else before
 
 
 def _watch(record: GuardRecord, spec: Spec, series: Series, now: float) -> GuardRecord:
@@ -115,7 +115,8 @@ def _watch(record: GuardRecord, spec: Spec, series: Series, now: float) -> Guard
         return record
     known = normal(spec, record, series, copied)
     names = harm.harmed(spec.guard, copied, known)
-    record = record.model_copy(update={"watched": record.watched + copied[-1].requests})
+    if harm.comparable(copied, known):
+        record = record.model_copy(update={"watched": record.watched + copied[-1].requests})
     if not names or _was_so_yesterday(names, copied, series):
         return record
     seen, usual = harm.pooled(copied), harm.pooled(known)
@@ -198,9 +199,7 @@ def _wait(record: GuardRecord, spec: Spec, series: Series, now: float) -> GuardR
     )
 
 
-_JUDGES: Final[
-    Mapping[GuardState, Callable[[GuardRecord, Spec, Series, float], GuardRecord]]
-] = {
+_JUDGES: Final[Mapping[GuardState, Callable[[GuardRecord, Spec, Series, float], GuardRecord]]] = {
     GuardState.WATCHING: _watch,
     GuardState.SUSPECTED: _test,
     GuardState.DEGRADED: _wait,

@@ -20,7 +20,7 @@ RECOVERY_LEVEL: Final = 1e-2
 LEAST_INTERVALS: Final = 4
 """Fewer intervals don't tell how much production varies by itself."""
 LEAST_REQUESTS: Final = 20
-"""An interval with fewer has no quantile worth comparing."""
+"""Intervals with fewer are joined, because they have no quantile worth comparing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,33 @@ def harmed(guard: Guard, now: Sequence[Course], normal: Sequence[Course]) -> tup
     test for errors. And intervals of now differ from the normal ones by more than those differ from
     each other (Student's t), since requests of one moment share a fate and are not independent.
     """
-    known = [course for course in normal if course.requests >= LEAST_REQUESTS and course.bins]
-    lately = [course for course in now if course.requests >= LEAST_REQUESTS and course.bins]
-    if len(known) < LEAST_INTERVALS or not lately:
+    if not comparable(now, normal):
         return ()
+    lately, known = _grouped(now), _grouped(normal)
     return tuple(m.name for m in MEASURES if _is_harmed(m, guard, lately, known))
+
+
+def comparable(now: Iterable[Course], normal: Iterable[Course]) -> bool:
+    """Return whether there are requests enough to tell anything."""
+    return bool(_grouped(now)) and varied(normal)
+
+
+def varied(courses: Iterable[Course]) -> bool:
+    """Return whether there are intervals enough to tell how much production varies by itself."""
+    return len(_grouped(courses)) >= LEAST_INTERVALS
+
+
+def _grouped(courses: Iterable[Course]) -> list[Course]:
+    """Join intervals of slow traffic until each has requests enough; what is left over goes."""
+    groups: list[Course] = []
+    open_ones: list[Course] = []
+    for course in courses:
+        open_ones.append(course)
+        group = pooled(open_ones)
+        if min(group.requests, histogram.size(group.bins)) >= LEAST_REQUESTS:
+            groups.append(group)
+            open_ones = []
+    return groups
 
 
 def _is_harmed(m: Measure, guard: Guard, now: Sequence[Course], normal: Sequence[Course]) -> bool:
@@ -144,7 +166,8 @@ def recovered(names: Iterable[str], now: Course, harm: Course, normal: Course) -
 def sentence(names: Iterable[str], now: Course, normal: Course) -> str:
     """Say what rose from what to what: `p99 rose from 40.1 ms to 52.0 ms (+30%)`."""
     return ", ".join(
-        f"{m.name} rose from {m.shown(m.value(normal))} to {m.shown(m.value(now))}{_by(m, now, normal)}"
+        f"{m.name} rose from {m.shown(m.value(normal))} to {m.shown(m.value(now))}"
+        + _by(m, now, normal)
         for m in map(BY_NAME.__getitem__, names)
     )
 

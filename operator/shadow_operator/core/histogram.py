@@ -16,7 +16,11 @@ Bins: TypeAlias = Mapping[int, int]
 """Number of a bin -> count."""
 
 _MANTISSAS: Final = (*range(10, 40), *range(40, 100, 2))
-EDGES: Final = (*range(40), *range(40, 100, 2), *(m * 10**e for e in range(1, 6) for m in _MANTISSAS))
+EDGES: Final[tuple[int, ...]] = (
+    *range(40),
+    *range(40, 100, 2),
+    *(m * 10**e for e in range(1, 6) for m in _MANTISSAS),
+)
 """Lower edges in milliseconds; the last bin, from 9,800 s on, has no end."""
 
 

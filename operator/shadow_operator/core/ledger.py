@@ -17,6 +17,8 @@ from shadow_operator.api.enums import Decision, GateName
 from shadow_operator.api.errors import ShadowOperatorError
 from shadow_operator.api.evidence import ComparatorSnapshot
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
+from shadow_operator.core.guard import GuardRecord
+from shadow_operator.core.production import Course
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
 
@@ -65,6 +67,9 @@ class MirrorCursor(_Frozen):
     eligible: int = 0
     percent: int = 0
     time: float = 0.0
+    answered: int = 0
+    errors: int = 0
+    latency: dict[int, int] = {}
 
     @classmethod
     def of(cls, pod: str, reading: MirrorReading, percent: int, time: float) -> "MirrorCursor":
@@ -75,6 +80,9 @@ class MirrorCursor(_Frozen):
             eligible=reading.eligible,
             percent=percent,
             time=time,
+            answered=reading.answered,
+            errors=reading.errors,
+            latency=dict(reading.latency),
         )
 
 
@@ -179,6 +187,9 @@ class Ledger(_Frozen):
     closed_names: tuple[str, ...] = ()
     mirrors: dict[str, MirrorCursor] = {}
     """Boot of an Envoy -> cursor."""
+    production: tuple[Course, ...] = ()
+    """How production ran, whatever the epoch: `core.series` of intervals."""
+    guard: GuardRecord = GuardRecord()
     coverage: Coverage = Coverage()
     mark: Mark | None = None
     last_copy: float | None = None
@@ -223,9 +234,17 @@ class Ledger(_Frozen):
 
 
 def begin(epoch: str, *, now: float, interval: float, previous: Ledger | None = None) -> Ledger:
-    """Open an empty ledger; mirrors go on counting where the epoch before left them."""
-    mirrors = previous.mirrors if previous else {}
-    return Ledger(epoch=epoch, begun=now, interval=interval, mirrors=mirrors)
+    """Open an empty ledger; what is known of production and its Envoys is taken over."""
+    empty = Ledger(epoch=epoch, begun=now, interval=interval)
+    if previous is None:
+        return empty
+    return empty.model_copy(
+        update={
+            "mirrors": previous.mirrors,
+            "production": previous.production,
+            "guard": previous.guard.model_copy(update={"watched": 0}),
+        }
+    )
 
 
 def process_of(pod: str, snapshot: ComparatorSnapshot) -> Process:

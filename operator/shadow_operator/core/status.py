@@ -10,6 +10,7 @@ from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import (
     Condition,
     Health,
+    Latency,
     LayerHealth,
     MirrorStatus,
     Soak,
@@ -17,7 +18,7 @@ from shadow_operator.api.status import (
     Summary,
     WorkloadHealth,
 )
-from shadow_operator.core import checks, conditions, evidence, next_step
+from shadow_operator.core import checks, conditions, evidence, impact, next_step
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.conditions import Observed, at
 from shadow_operator.core.situation import Situation
@@ -43,6 +44,7 @@ def compose(view: View) -> Status:
         verdict=judged.verdict if judged else None,
         gates=judged.gates if judged else (),
         comparison=judged.comparison if judged else None,
+        latency=_latency(view),
         health=_health(view),
         soak=judged.soak if judged else _no_soak(situation),
         mirror=_mirror(view),
@@ -122,6 +124,11 @@ def _blocked_by(view: View) -> str | None:
         if holds:
             return word or None
     return column(judged) or None
+
+
+def _latency(view: View) -> Latency | None:
+    production = impact.quantiles(view.ledger) if view.ledger else None
+    return Latency(production=production) if production else None
 
 
 def _health(view: View) -> Health:
