@@ -17,7 +17,7 @@ HOUR = 3600.0
 
 def shape(sigma: float = 0.5) -> tuple[tuple[float, float], ...]:
     """Give multiples of the median and their share, of a log-normal distribution."""
-    edges = [exp(sigma * (i - 80) / 20) for i in range(161)]
+    edges = [exp(sigma * (i - 50) / 12.5) for i in range(101)]
     mass = [exp(-((log(edge) / sigma) ** 2) / 2) for edge in edges]
     return tuple((edge, part / sum(mass)) for edge, part in zip(edges, mass, strict=True))
 

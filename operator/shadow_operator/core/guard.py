@@ -17,6 +17,8 @@ from shadow_operator.core.wording import count
 
 NORMAL_SECONDS: Final = 600.0
 """What is compared with is no older: over that time the daily rhythm changes little."""
+BURST_SECONDS: Final = 3600.0
+"""What one interval had in this time is no news: harm can come in bursts."""
 MOST_RESUMPTIONS: Final = 3
 """In a day; the next suspicion asks a person whatever its test shows."""
 DAY: Final = 86400.0
@@ -92,13 +94,19 @@ def lately(spec: Spec, series: Series) -> Series:
     return _lasting(copied, 0.9 * spec.guard.for_seconds)
 
 
-def normal(spec: Spec, record: GuardRecord, series: Series, now: Series) -> Series:
+def normal(
+    spec: Spec,
+    record: GuardRecord,
+    series: Series,
+    now: Series,
+    seconds: float = NORMAL_SECONDS,
+) -> Series:
     """Return the intervals that those of `now` are compared with.
 
     The last ones without copies, if they are long enough; else the ones just before. A harm begins
     with the mirror, or while it runs: either way as a step, whereas the daily rhythm has none.
     """
-    begin, oldest = now[0].begin, now[0].begin - NORMAL_SECONDS
+    begin, oldest = now[0].begin, now[0].begin - seconds
     before = [
         course
         for course in series
@@ -114,10 +122,11 @@ def _watch(record: GuardRecord, spec: Spec, series: Series, now: float) -> Guard
     if not copied:
         return record
     known = normal(spec, record, series, copied)
-    names = harm.harmed(spec.guard, copied, known)
+    earlier = normal(spec, record, series, copied, seconds=BURST_SECONDS)
+    names = harm.harmed(spec.guard, copied, known, earlier)
     if harm.comparable(copied, known):
         record = record.model_copy(update={"watched": record.watched + copied[-1].requests})
-    if not names or _was_so_yesterday(names, copied, series):
+    if not names or _was_so_yesterday(spec, names, copied, series):
         return record
     seen, usual = harm.pooled(copied), harm.pooled(known)
     return record.model_copy(
@@ -136,8 +145,8 @@ def _watch(record: GuardRecord, spec: Spec, series: Series, now: float) -> Guard
     )
 
 
-def _was_so_yesterday(names: Sequence[str], now: Series, series: Series) -> bool:
-    """Whether the same hour yesterday was no better: then it is the rhythm of the day."""
+def _was_so_yesterday(spec: Spec, names: Sequence[str], now: Series, series: Series) -> bool:
+    """Whether it is within the limits of the same hour yesterday: then it is the day's rhythm."""
     time = now[-1].end - DAY
     then = [c for c in series if abs(c.end - time) <= YESTERDAY_SECONDS and c.requests]
     values: Mapping[str, Callable[[Course], float]] = {
@@ -147,7 +156,9 @@ def _was_so_yesterday(names: Sequence[str], now: Series, series: Series) -> bool
     }
     seen = harm.pooled(now)
     return bool(then) and all(
-        max(map(values[name], then)) >= harm.BY_NAME[name].value(seen) for name in names
+        harm.BY_NAME[name].value(seen)
+        <= harm.BY_NAME[name].limit(spec.guard, max(map(values[name], then)))
+        for name in names
     )
 
 
@@ -186,7 +197,9 @@ def _wait(record: GuardRecord, spec: Spec, series: Series, now: float) -> GuardR
     off = [c for c in _off(record, series) if c.end > now - max(spec.guard.recovery_seconds, 300)]
     latest = _lasting(off, 0.9 * spec.guard.for_seconds)
     before = off[: len(off) - len(latest)]
-    if not latest or harm.harmed(spec.guard, latest, before):
+    if not (latest and before):
+        return record
+    if not harm.within(spec.guard, record.names, harm.pooled(latest), harm.pooled(before)):
         return record
     return record.model_copy(
         update={

@@ -12,9 +12,8 @@ from shadow_operator.core.production import Course
 from shadow_operator.core.statistics import no_more_often, regularized_beta
 
 LEVEL: Final = 1e-5
-"""Of each bound over requests: several thousand looks a day, at three numbers each."""
-SPREAD_LEVEL: Final = 1e-3
-"""Of the test over intervals, which is made besides."""
+"""Of each bound over requests, and of the test over intervals that is made besides: there are
+several thousand looks a day, at three numbers each."""
 RECOVERY_LEVEL: Final = 1e-2
 """Of each bound by which a recovery is told: it is looked at a few times only."""
 LEAST_INTERVALS: Final = 4
@@ -34,6 +33,8 @@ class Measure:
     """From which value on it is harm, given the normal value."""
     worse: Callable[[Course, Course, float], bool]
     """Whether the first is worse than the second beyond chance at this level."""
+    worst: Callable[[Sequence[Course]], list[float]]
+    """Of single intervals, as far as they are still known."""
     scale: Callable[[float], float]
     """Makes values of intervals comparable: a ratio of latencies becomes a difference."""
     shown: Callable[[float], str]
@@ -45,9 +46,13 @@ def _quantile(name: str, q: float, percent: Callable[[Guard], int]) -> Measure:
         upper = histogram.upper_bound(normal.bins, q, level)
         return lower is not None and upper is not None and lower > upper
 
+    def value(course: Course) -> float:
+        return histogram.quantile(course.bins, q) if course.bins else 0.0
+
     return Measure(
         name=name,
-        value=lambda course: histogram.quantile(course.bins, q) if course.bins else 0.0,
+        value=value,
+        worst=lambda courses: [value(c) for c in _grouped(c for c in courses if c.bins)],
         limit=lambda guard, normal: normal * (1 + percent(guard) / 100),
         worse=worse,
         scale=lambda value: log(max(value, 0.1)),
@@ -72,6 +77,7 @@ MEASURES: Final = (
         value=_rate,
         limit=lambda guard, normal: normal + float(guard.max_error_increase_percent) / 100,
         worse=_fail_more_often,
+        worst=lambda courses: [c.error_rate for c in courses if c.requests >= LEAST_REQUESTS],
         scale=lambda value: value,
         shown=lambda value: f"{100 * value:.2f}%",
     ),
@@ -92,18 +98,26 @@ def pooled(courses: Iterable[Course]) -> Course:
     )
 
 
-def harmed(guard: Guard, now: Sequence[Course], normal: Sequence[Course]) -> tuple[str, ...]:
+def harmed(
+    guard: Guard, now: Sequence[Course], normal: Sequence[Course], earlier: Sequence[Course]
+) -> tuple[str, ...]:
     """Return the names of the measures that are worse now than normally; empty where none is.
 
     Three things must hold. In sum and in each interval of now the value is beyond the limit, so it
     lasts. The bounds over requests don't overlap: order statistics for quantiles, Fisher's exact
     test for errors. And intervals of now differ from the normal ones by more than those differ from
-    each other (Student's t), since requests of one moment share a fate and are not independent.
+    each other (Student's t), and none of a longer time, `earlier`, was as bad: requests of one
+    moment share a fate and are not independent.
     """
     if not comparable(now, normal):
         return ()
     lately, known = _grouped(now), _grouped(normal)
-    return tuple(m.name for m in MEASURES if _is_harmed(m, guard, lately, known))
+    return tuple(
+        m.name
+        for m in MEASURES
+        if _is_harmed(m, guard, lately, known)
+        and min(map(m.value, lately)) > max(m.worst(earlier), default=0.0)
+    )
 
 
 def comparable(now: Iterable[Course], normal: Iterable[Course]) -> bool:
@@ -145,7 +159,7 @@ def _stands_out(m: Measure, now: Sequence[Course], normal: Sequence[Course]) -> 
     lately = [m.scale(m.value(course)) for course in now]
     error = sqrt(variance(usual) * (1 / len(usual) + 1 / len(lately)))
     t = (fmean(lately) - fmean(usual)) / error if error else inf
-    return _student_above(t, len(usual) - 1) < SPREAD_LEVEL
+    return _student_above(t, len(usual) - 1) < LEVEL
 
 
 def _student_above(t: float, degrees: int) -> float:
@@ -153,6 +167,12 @@ def _student_above(t: float, degrees: int) -> float:
     if t <= 0:
         return 1.0
     return regularized_beta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2
+
+
+def within(guard: Guard, names: Iterable[str], now: Course, before: Course) -> bool:
+    """Return whether none of these measures is beyond its limit, by what was seen alone."""
+    measures = map(BY_NAME.__getitem__, names)
+    return all(m.value(now) <= m.limit(guard, m.value(before)) for m in measures)
 
 
 def recovered(names: Iterable[str], now: Course, harm: Course, normal: Course) -> bool:

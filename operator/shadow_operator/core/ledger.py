@@ -18,7 +18,7 @@ from shadow_operator.api.errors import ShadowOperatorError
 from shadow_operator.api.evidence import ComparatorSnapshot
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
 from shadow_operator.core.guard import GuardRecord
-from shadow_operator.core.production import Course
+from shadow_operator.core.production import Course, StoredBins, lighter
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
 
@@ -29,6 +29,8 @@ LARGEST_BYTES: Final = 32 * 1024
 """What `encode` never exceeds, all keys and values together."""
 REMEMBERED_PROCESSES: Final = 128
 """Names of folded processes that are kept, so that a late reading is not counted again."""
+LEAST_RECORDS: Final = 16
+"""Intervals of production whose latencies are kept even where there is hardly room."""
 DISCARDED: Final = frozenset({"RateLimit", "DeadMan"})
 """Reasons in `shed` of copies that are discarded on purpose: more than `maxRequestsPerSecond`, or
 while nobody reads. The time of the latter does not count anyway."""
@@ -69,7 +71,7 @@ class MirrorCursor(_Frozen):
     time: float = 0.0
     answered: int = 0
     errors: int = 0
-    latency: dict[int, int] = {}
+    latency: StoredBins = {}
 
     @classmethod
     def of(cls, pod: str, reading: MirrorReading, percent: int, time: float) -> "MirrorCursor":
@@ -349,7 +351,12 @@ def _shrunk(ledger: Ledger, signatures: int, routes: int) -> Ledger:
         for p in ledger.processes
     )
     closed = tightened(ledger.closed, signatures, routes)
-    return ledger.model_copy(update={"closed": closed, "processes": tuple(processes)})
+    recorded = ledger.production
+    if signatures < _ROOM[1][0]:
+        recorded = lighter(recorded, LEAST_RECORDS)
+    return ledger.model_copy(
+        update={"closed": closed, "processes": tuple(processes), "production": recorded}
+    )
 
 
 def _one_process(ledger: Ledger) -> Ledger:

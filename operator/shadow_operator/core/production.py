@@ -1,12 +1,34 @@
 """The record of production: what its clients got in each interval, as the Envoys counted it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from shadow_operator.core import histogram
 from shadow_operator.core.snapshot import Found, Item, MirrorReading
+
+
+def _packed(bins: Mapping[int, int]) -> list[int]:
+    """Write the first bin's number and all counts from there on, which compresses better."""
+    if not bins:
+        return []
+    first, last = min(bins), max(bins)
+    return [first, *(bins.get(number, 0) for number in range(first, last + 1))]
+
+
+def _unpacked(stored: object) -> object:
+    if not isinstance(stored, list):
+        return stored
+    return {stored[0] + n: count for n, count in enumerate(stored[1:]) if count} if stored else {}
+
+
+StoredBins = Annotated[
+    dict[int, int],
+    BeforeValidator(_unpacked),
+    PlainSerializer(_packed, return_type=list[int], when_used="json"),
+]
+"""`histogram.Bins` as they are stored."""
 
 
 class Course(BaseModel):
@@ -23,16 +45,24 @@ class Course(BaseModel):
     """Requests that were answered."""
     errors: int = 0
     """Of these, with a status of 500 or above."""
+    worst: float = 0.0
+    """Largest share of errors in one of the intervals that were merged."""
     p50: float = 0.0
     """Milliseconds; 0 where nothing was timed."""
     p99: float = 0.0
-    bins: dict[int, int] = {}
+    bins: StoredBins = {}
     """Latencies (`histogram.Bins`); only of an interval that was not merged with others."""
 
     @property
     def begin(self) -> float:
         """When it began."""
         return self.end - self.seconds
+
+    @property
+    def error_rate(self) -> float:
+        """Largest share of errors in one of its intervals."""
+        own = self.errors / self.requests if self.requests else 0.0
+        return max(self.worst, own)
 
     def merged(self, later: "Course") -> "Course":
         """Return one record for both; of quantiles the mean by requests is kept, of bins nothing.
@@ -47,9 +77,16 @@ class Course(BaseModel):
             percent=max(self.percent, later.percent),
             requests=requests,
             errors=self.errors + later.errors,
+            worst=round(max(self.error_rate, later.error_rate), 6),
             p50=round(mine * self.p50 + (1 - mine) * later.p50, 1),
             p99=round(mine * self.p99 + (1 - mine) * later.p99, 1),
         )
+
+
+def lighter(series: tuple[Course, ...], keep: int) -> tuple[Course, ...]:
+    """Return the series with latencies in its newest records only, where room is short."""
+    old, new = series[:-keep], series[-keep:]
+    return (*(course.model_copy(update={"bins": {}}) for course in old), *new)
 
 
 class Cursor(Protocol):
