@@ -79,7 +79,7 @@ class Guarded:
     seed: int = 1
     spec: Spec = field(default_factory=spec)
     now: float = 1_700_000_000.0
-    record: GuardRecord = GuardRecord()
+    record: GuardRecord = field(default_factory=GuardRecord)
     series: tuple[Course, ...] = ()
     percent: int = 0
     states: list[GuardState] = field(default_factory=list)

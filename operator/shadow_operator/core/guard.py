@@ -168,15 +168,13 @@ def _test(record: GuardRecord, spec: Spec, series: Series, now: float) -> GuardR
     off = _off(record, series)
     if not off or bad is None or usual is None:
         return record
-    latest = _lasting(off, 0.9 * spec.guard.for_seconds)
     long_enough = sum(course.seconds for course in off) >= 0.8 * spec.guard.recovery_seconds
-    if latest and _tells(harm.pooled(latest), bad):
-        if harm.recovered(record.names, harm.pooled(latest), bad, usual):
+    for part in (_lasting(off, 0.9 * spec.guard.for_seconds), off if long_enough else ()):
+        seen = harm.pooled(part) if part else None
+        if seen and _tells(seen, bad) and harm.recovered(record.names, seen, bad, usual):
             return _paused(record, spec, now, f"{record.message}; without copies it recovered.")
     if not long_enough or not _tells(harm.pooled(off), bad):
         return record
-    if harm.recovered(record.names, harm.pooled(off), bad, usual):
-        return _paused(record, spec, now, f"{record.message}; without copies it recovered.")
     if len(record.resumed) >= MOST_RESUMPTIONS:
         why = f"this is number {MOST_RESUMPTIONS + 1} in a day, so a person has to look"
         return _paused(record, spec, now, f"{record.message}; it did not recover, but {why}.")

@@ -62,12 +62,12 @@ def production_impact(case: Case) -> Outcome:
     if case.spec.mirror.provider is not MirrorProvider.ENVOY:
         return not_applicable(name, UNSEEN)
     if record.paused(case.spec):
-        return Outcome(_gate(case, GateResult.FAILED, _capital(record.message)))
+        return Outcome(_gate(case, GateResult.FAILED, record.message))
     if record.state is GuardState.SUSPECTED:
-        text = f"{_capital(record.message)}; copies are off to see whether it recovers."
+        text = f"{record.message}; copies are off to see whether it recovers."
         return Outcome(_gate(case, GateResult.INCONCLUSIVE, text))
     if record.state is GuardState.DEGRADED:
-        return Outcome(_gate(case, GateResult.INCONCLUSIVE, _capital(record.message)))
+        return Outcome(_gate(case, GateResult.INCONCLUSIVE, record.message))
     if record.watched < LEAST_WATCHED:
         text = (
             f"{count(record.watched)} requests of production were judged under mirroring; "
@@ -99,7 +99,3 @@ def _gate(case: Case, result: GateResult, message: str) -> Gate:
         source="envoy",
         message=message,
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
