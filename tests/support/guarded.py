@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import exp, log
 
 from shadow_operator.api.spec import Spec
-from shadow_operator.core import guard, histogram, series
+from shadow_operator.core import envoy_bins, guard, series
 from shadow_operator.core.guard import GuardRecord, GuardState
 from shadow_operator.core.production import Course
 from tests.support.readings import spec
@@ -45,17 +45,17 @@ def interval(
             else _poisson(rng, expected)
         )
         if drawn:
-            number = histogram.bin_of(int(median * multiple))
+            number = envoy_bins.bin_of(int(median * multiple))
             bins[number] = bins.get(number, 0) + drawn
-    total = histogram.size(bins)
+    total = envoy_bins.size(bins)
     return Course(
         end=end,
         seconds=seconds,
         percent=percent,
         requests=total,
         errors=_poisson(rng, total * error_rate),
-        p50=histogram.quantile(bins, 0.5) if bins else 0.0,
-        p99=histogram.quantile(bins, 0.99) if bins else 0.0,
+        p50=envoy_bins.quantile(bins, 0.5) if bins else 0.0,
+        p99=envoy_bins.quantile(bins, 0.99) if bins else 0.0,
         bins=bins,
     )
 

@@ -12,7 +12,7 @@ from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
 from shadow_operator.comparator.copy import Shed
 from shadow_operator.core.collect import advance
 from shadow_operator.core.counts import merged
-from shadow_operator.core.histogram import EDGES
+from shadow_operator.core.envoy_bins import EDGES
 from shadow_operator.core.ledger import (
     DISCARDED,
     LARGEST_BYTES,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from shadow_operator.core import envoy, histogram
+from shadow_operator.core import envoy, envoy_bins
 from shadow_operator.core.envoy_http import PERCENT_KEY
 from shadow_operator.core.snapshot import Found, Item, MirrorReading, Unknown
 
@@ -121,8 +121,8 @@ def _reading(
 
 def _latency(stats: Mapping[str, Any]) -> dict[int, int]:
     """Read the histograms, in Envoy's own bins."""
-    return histogram.merged(
-        {histogram.bin_of(float(part["lower_bound"])): int(part["count"])}
+    return envoy_bins.merged(
+        {envoy_bins.bin_of(float(part["lower_bound"])): int(part["count"])}
         for stat in stats["stats"]
         for one in stat.get("histograms", {}).get("details", ())
         for part in one["totals"]
@@ -147,7 +147,7 @@ def _sum(
         percent=one.percent if one.percent == other.percent else None,
         answered=one.answered + other.answered,
         errors=one.errors + other.errors,
-        latency=histogram.merged((one.latency, other.latency)),
+        latency=envoy_bins.merged((one.latency, other.latency)),
     )
     return Found(total)
 

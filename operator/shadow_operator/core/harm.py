@@ -7,7 +7,7 @@ from statistics import fmean, variance
 from typing import Final
 
 from shadow_operator.api.spec import Guard
-from shadow_operator.core import histogram
+from shadow_operator.core import envoy_bins
 from shadow_operator.core.production import Course
 from shadow_operator.core.statistics import no_more_often, regularized_beta
 
@@ -42,12 +42,12 @@ class Measure:
 
 def _quantile(name: str, q: float, percent: Callable[[Guard], int]) -> Measure:
     def worse(now: Course, normal: Course, level: float) -> bool:
-        lower = histogram.lower_bound(now.bins, q, level)
-        upper = histogram.upper_bound(normal.bins, q, level)
+        lower = envoy_bins.lower_bound(now.bins, q, level)
+        upper = envoy_bins.upper_bound(normal.bins, q, level)
         return lower is not None and upper is not None and lower > upper
 
     def value(course: Course) -> float:
-        return histogram.quantile(course.bins, q) if course.bins else 0.0
+        return envoy_bins.quantile(course.bins, q) if course.bins else 0.0
 
     return Measure(
         name=name,
@@ -94,7 +94,7 @@ def pooled(courses: Iterable[Course]) -> Course:
         percent=max(part.percent for part in parts),
         requests=sum(part.requests for part in parts),
         errors=sum(part.errors for part in parts),
-        bins=histogram.merged(part.bins for part in parts),
+        bins=envoy_bins.merged(part.bins for part in parts),
     )
 
 
@@ -137,7 +137,7 @@ def _grouped(courses: Iterable[Course]) -> list[Course]:
     for course in courses:
         open_ones.append(course)
         group = pooled(open_ones)
-        if min(group.requests, histogram.size(group.bins)) >= LEAST_REQUESTS:
+        if min(group.requests, envoy_bins.size(group.bins)) >= LEAST_REQUESTS:
             groups.append(group)
             open_ones = []
     return groups

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-from shadow_operator.core import histogram
+from shadow_operator.core import envoy_bins
 from shadow_operator.core.snapshot import Found, Item, MirrorReading
 
 
@@ -28,7 +28,7 @@ StoredBins = Annotated[
     BeforeValidator(_unpacked),
     PlainSerializer(_packed, return_type=list[int], when_used="json"),
 ]
-"""`histogram.Bins` as they are stored."""
+"""`envoy_bins.Bins` as they are stored."""
 
 
 class Course(BaseModel):
@@ -51,7 +51,7 @@ class Course(BaseModel):
     """Milliseconds; 0 where nothing was timed."""
     p99: float = 0.0
     bins: StoredBins = {}
-    """Latencies (`histogram.Bins`); only of an interval that was not merged with others."""
+    """Latencies (`envoy_bins.Bins`); only of an interval that was not merged with others."""
 
     @property
     def begin(self) -> float:
@@ -124,14 +124,14 @@ def course(
     ]
     if not pairs or now <= since:
         return None
-    bins = histogram.merged(histogram.since(r.latency, cursor.latency) for cursor, r in pairs)
+    bins = envoy_bins.merged(envoy_bins.since(r.latency, cursor.latency) for cursor, r in pairs)
     return Course(
         end=now,
         seconds=now - since,
         percent=max(c.percent if r.percent is None else r.percent for c, r in pairs),
         requests=sum(reading.answered - cursor.answered for cursor, reading in pairs),
         errors=sum(max(0, reading.errors - cursor.errors) for cursor, reading in pairs),
-        p50=round(histogram.quantile(bins, 0.5), 1) if bins else 0.0,
-        p99=round(histogram.quantile(bins, 0.99), 1) if bins else 0.0,
+        p50=round(envoy_bins.quantile(bins, 0.5), 1) if bins else 0.0,
+        p99=round(envoy_bins.quantile(bins, 0.99), 1) if bins else 0.0,
         bins=bins,
     )

@@ -107,7 +107,7 @@ class MirrorReading:
     errors: int = 0
     """Of these, the ones with a status of 500 or above."""
     latency: Mapping[int, int] = field(default_factory=dict)
-    """How long answers took: bin (`core.histogram`) -> count. Upgrades, CONNECT, event streams and
+    """How long answers took: bin (`core.envoy_bins`) -> count. Upgrades, CONNECT, event streams and
     gRPC are not in it."""
 
 

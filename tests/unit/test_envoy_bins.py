@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from shadow_operator.core import histogram
-from shadow_operator.core.histogram import EDGES, bin_of
+from shadow_operator.core import envoy_bins
+from shadow_operator.core.envoy_bins import EDGES, bin_of
 
 
 def bins(values: list[float]) -> dict[int, int]:
     """Count values."""
-    return histogram.merged({bin_of(int(value)): 1} for value in values)
+    return envoy_bins.merged({bin_of(int(value)): 1} for value in values)
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,16 @@ def test_a_bin_is_a_tenth_of_its_value_wide_at_most_or_a_millisecond(
 
 def test_no_latency_is_too_long() -> None:
     assert bin_of(10**9) == len(EDGES) - 1
-    assert histogram.quantile({bin_of(10**9): 3}, 0.5) == EDGES[-1]
+    assert envoy_bins.quantile({bin_of(10**9): 3}, 0.5) == EDGES[-1]
 
 
 def test_quantiles_lie_within_their_bin() -> None:
     rng = random.Random(1)  # noqa: S311 - repeatable
     values = sorted(rng.lognormvariate(3.5, 0.5) for _ in range(5000))
     for q in (0.5, 0.99):
-        assert histogram.quantile(bins(values), q) == pytest.approx(values[int(q * 5000)], rel=0.05)
+        assert envoy_bins.quantile(bins(values), q) == pytest.approx(
+            values[int(q * 5000)], rel=0.05
+        )
 
 
 def test_bounds_hold_as_often_as_they_promise() -> None:
@@ -43,8 +45,8 @@ def test_bounds_hold_as_often_as_they_promise() -> None:
     missed = {"lower": 0, "upper": 0}
     for _ in range(tries):
         seen = bins([rng.lognormvariate(3.5, 0.5) for _ in range(1000)])
-        lower = histogram.lower_bound(seen, 0.99, level)
-        upper = histogram.upper_bound(seen, 0.99, level)
+        lower = envoy_bins.lower_bound(seen, 0.99, level)
+        upper = envoy_bins.upper_bound(seen, 0.99, level)
         assert lower is not None
         assert upper is not None
         missed["lower"] += lower > true_p99
@@ -54,9 +56,9 @@ def test_bounds_hold_as_often_as_they_promise() -> None:
 
 def test_few_requests_bound_nothing() -> None:
     few = bins([20.0] * 100)
-    assert histogram.upper_bound(few, 0.99, 1e-5) is None
-    assert histogram.lower_bound({}, 0.5, 1e-5) is None
+    assert envoy_bins.upper_bound(few, 0.99, 1e-5) is None
+    assert envoy_bins.lower_bound({}, 0.5, 1e-5) is None
 
 
 def test_what_came_since_a_reading_is_the_difference() -> None:
-    assert histogram.since({1: 5, 2: 3}, {1: 4, 2: 3}) == {1: 1}
+    assert envoy_bins.since({1: 5, 2: 3}, {1: 4, 2: 3}) == {1: 1}
