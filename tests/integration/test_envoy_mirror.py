@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
 from shadow_operator.api.spec import Mirror
+from shadow_operator.core.envoy_bins import EDGES
 from shadow_operator.core.mirror import drain_script
 from shadow_operator.core.snapshot import MirrorReading
 from tests.support import envoy
@@ -439,3 +440,50 @@ async def _load(proxy: envoy.Envoy, requests: int, body: bytes) -> _Outcome:
     async with ClientSession(connector=TCPConnector(limit=0)) as session:
         await asyncio.gather(*(client(session) for _ in range(20)))
     return outcome
+
+
+async def test_latency_and_errors_of_production_are_counted_and_streams_are_not_timed(
+    tmp_path: Path,
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        await asyncio.sleep(float(request.query.get("s", "0")))
+        return web.Response(status=int(request.query.get("status", "200")))
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = envoy.free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        async with (
+            envoy.running(tmp_path, ("127.0.0.1", port), ("127.0.0.1", 9)) as instance,
+            ClientSession(f"http://{instance.host}:{instance.port}") as client,
+        ):
+            for query in ("", "", "?s=0.25", "?status=503"):
+                async with client.get(f"/x{query}"):
+                    pass
+            async with client.post("/x?status=500"):
+                pass
+            async with client.get("/x?s=0.2", headers={"Accept": "text/event-stream"}):
+                pass
+            reading = await _read_until(instance, lambda r: sum(r.latency.values()) == 5)
+            assert (reading.requests, reading.answered, reading.errors) == (6, 6, 2)
+            assert [EDGES[number] for number in reading.latency if EDGES[number] > 100] == [250]
+            await runner.cleanup()
+            async with client.post("/x"):
+                pass
+            reading = await _read_until(instance, lambda r: r.answered == 7)
+            assert reading.errors == 3
+    finally:
+        await runner.cleanup()
+
+
+async def _read_until(
+    instance: envoy.Envoy, holds: Callable[[MirrorReading], bool]
+) -> MirrorReading:
+    async def seen() -> bool:
+        return holds(await instance.read())
+
+    await eventually(seen, 5)
+    return await instance.read()

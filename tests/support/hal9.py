@@ -23,8 +23,15 @@ QUICK: Final[Mapping[str, Any]] = {
     "comparison": {"ignore": [{"path": "$.meta.instance", "reason": "The name of the pod"}]},
     "mirror": {"rampSeconds": 0},
     "soakSeconds": 15,
-    "guard": {"baselineSeconds": 2},
+    # On one node copies take production's CPU, and it is slower for them.
+    "guard": {
+        "baselineSeconds": 2,
+        "maxP50IncreasePercent": 1000,
+        "maxP99IncreasePercent": 1000,
+        "maxErrorIncreasePercent": "100",
+    },
     "gates": {
+        "productionImpact": {"mode": "Advisory"},
         "matchRate": {"minPercent": "90"},
         "minimumPairs": {"total": 100, "perRoute": 10},
         "shadowErrors": {"maxExcessPercent": "5"},

@@ -156,6 +156,8 @@ def mirror(eligible: int, *, boot: str = "m1", percent: int | None = 100) -> Mir
         copies_failed=0,
         active=0,
         percent=percent,
+        answered=2 * eligible,
+        latency={20: 2 * eligible},
     )
 
 

@@ -74,6 +74,9 @@ class Envoy:
     requests: int = 0
     active: int = 0
     readable: bool = True
+    errors: int = 0
+    latency: dict[int, int] = field(default_factory=dict)
+    """Empty: every request took 20 ms."""
 
 
 @dataclass
@@ -386,6 +389,9 @@ class World:
                 copies_failed=0,
                 active=envoy.active,
                 percent=envoy.percent,
+                answered=envoy.requests,
+                errors=envoy.errors,
+                latency=dict(envoy.latency) or {20: envoy.requests},
             )
         )
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from shadow_operator.adapters import envoy
+from shadow_operator.core.envoy_bins import bin_of
 from shadow_operator.core.snapshot import Found, MirrorReading, Unknown
 
 STATS: Mapping[str, int] = {
@@ -14,10 +15,30 @@ STATS: Mapping[str, int] = {
     "vhost.production.route.eligible.upstream_rq_retry": 3,
     "vhost.production.route.other.upstream_rq_total": 20,
     "vhost.production.route.other.upstream_rq_retry": 0,
+    "vhost.production.route.stream.upstream_rq_total": 5,
+    "vhost.production.route.stream.upstream_rq_retry": 0,
+    "vhost.production.route.eligible.upstream_rq_completed": 98,
+    "vhost.production.route.eligible.upstream_rq_5xx": 2,
+    "vhost.production.route.stream.upstream_rq_completed": 1,
     "cluster.comparator.upstream_rq_total": 50,
     "cluster.comparator.upstream_rq_5xx": 2,
     "http.production.downstream_rq_active": 4,
     "cluster.production-5432.upstream_cx_active": 1,
+}
+LATENCY = {
+    "histograms": {
+        "details": [
+            {
+                "name": f"vhost.production.route.{route}.upstream_rq_time",
+                "totals": [
+                    {"lower_bound": 0, "width": 0, "count": 3},
+                    {"lower_bound": 120, "width": 10, "count": count},
+                ],
+                "intervals": [{"lower_bound": 7, "width": 0.1, "count": 9}],
+            }
+            for route, count in (("eligible", 95), ("other", 1))
+        ]
+    }
 }
 RUNTIME = {"entries": {"shadow.percent": {"final_value": "50", "layer_values": ["0", "50"]}}}
 
@@ -25,7 +46,7 @@ RUNTIME = {"entries": {"shadow.percent": {"final_value": "50", "layer_values": [
 def client(
     stats: Mapping[str, int] = STATS, runtime: Any = RUNTIME, status: int = 200
 ) -> httpx.AsyncClient:
-    listed = [{"name": name, "value": value} for name, value in stats.items()]
+    listed = [*({"name": name, "value": value} for name, value in stats.items()), LATENCY]
 
     def answer(request: httpx.Request) -> httpx.Response:
         content = {"stats": listed} if request.url.path == "/stats" else runtime
@@ -47,12 +68,15 @@ async def test_requests_that_were_sent_again_count_once_and_a_pods_envoys_in_sum
             MirrorReading(
                 pod="p",
                 boot="b",
-                requests=240,
+                requests=250,
                 eligible=200,
                 copies=100,
                 copies_failed=4,
                 active=10,
                 percent=50,
+                answered=198,
+                errors=4,
+                latency={0: 12, bin_of(120): 192},
             )
         )
 

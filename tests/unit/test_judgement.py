@@ -19,6 +19,7 @@ from shadow_operator.core.judgement import (
     begin,
     decode,
     encode,
+    guarded,
     hints,
     judge,
     settle,
@@ -92,13 +93,15 @@ class Run:
         while self.now < end:
             self.now += 30.0
             pairs = int(self.now * 10)
-            self.ledger = advance(
-                self.ledger,
+            before = self.ledger
+            after = advance(
+                before,
                 comparators(snapshot(*routes(pairs), time=self.now)),
                 mirrors(mirror(pairs)),
                 now=self.now,
                 **({"mirroring": True, "healthy": True, "interval": 30.0} | changes),
             )
+            self.ledger = guarded(self.spec, before, after, now=self.now)
             self.judge()
         return self.said[-1]
 

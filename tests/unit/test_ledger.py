@@ -12,9 +12,11 @@ from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
 from shadow_operator.comparator.copy import Shed
 from shadow_operator.core.collect import advance
 from shadow_operator.core.counts import merged
+from shadow_operator.core.envoy_bins import EDGES
 from shadow_operator.core.ledger import (
     DISCARDED,
     LARGEST_BYTES,
+    LEAST_RECORDS,
     LEDGER_KEY,
     Ledger,
     UnreadableLedger,
@@ -25,6 +27,7 @@ from shadow_operator.core.ledger import (
     fit,
     size,
 )
+from shadow_operator.core.production import Course
 from shadow_operator.core.snapshot import Item, LayerReading, MirrorReading, Missing, Unknown
 from tests.support.readings import (
     EPOCH,
@@ -525,6 +528,16 @@ def test_it_fits_whatever_comes_and_hides_no_pair(routes: int, signatures: int) 
     for one in ledger.counts.routes:
         in_signatures = sum(signature_.pairs for signature_ in one.signatures)
         assert one.pairs == one.matched + one.hinted_only + one.overflow + in_signatures
+
+
+def test_it_fits_with_latencies_of_every_length_and_keeps_the_newest_of_them() -> None:
+    found = flood(20, 256)
+    wide = {number: (number * 7919) % 10_007 for number in range(0, len(EDGES), 2)}
+    courses = tuple(Course(end=30.0 * n, seconds=30.0, bins=wide) for n in range(40))
+    ledger = fresh().model_copy(update={"production": courses})
+    ledger = step(ledger, 1200, snapshot(*found, pod="a"), snapshot(*found, pod="b"))
+    assert size(encode(ledger)) <= LARGEST_BYTES
+    assert [bool(one.bins) for one in ledger.production[-LEAST_RECORDS:]] == [True] * LEAST_RECORDS
 
 
 def test_a_status_change_is_the_last_to_be_folded() -> None:

@@ -273,29 +273,28 @@ def test_a_short_list_stands_in_the_condition() -> None:
     ]
 
 
-FOUR: dict[str, Any] = {
+ALL: dict[str, Any] = {
     "approval": "Required",
     "reference": {"mode": "Production"},
     "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "a"}},
-    "guard": {"forSeconds": 10},
 }
 
 
 def test_all_that_is_refused_is_listed_and_the_condition_says_how_much_and_where() -> None:
-    world = after(**FOUR)
+    world = after(**ALL)
     said = {c["type"]: c["message"] for c in world.status["conditions"]}
     for message in (said["Accepted"], said["Ready"], said["Stalled"]):
-        assert message.startswith("4 things are in the way, all listed in status.preflight. ")
+        assert message.startswith("3 things are in the way, all listed in status.preflight. ")
     listed = " ".join(check["message"] for check in world.status["preflight"])
-    for field in ("approval", "guard", "reference.mode", "provider"):
+    for field in ("approval", "reference.mode", "provider"):
         assert f"spec.{field}" in listed or f".{field}" in listed
     assert {check["result"] for check in world.status["preflight"]} == {"Failed"}
     assert "…" not in listed
 
 
 def test_a_message_is_longer_than_a_condition_can_be() -> None:
-    world = after(guard={"forSeconds": 10}, approval="Required", reference={"mode": "Production"})
-    assert len(world.status["message"]) > 250
+    world = after(**ALL)
+    assert len(world.status["message"]) > 288
     assert "set approval: NotRequired." in world.status["message"]
 
 

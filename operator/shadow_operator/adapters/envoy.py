@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from shadow_operator.core import envoy, envoy_mix, mix
+from shadow_operator.core import envoy, envoy_bins, envoy_mix, mix
 from shadow_operator.core.envoy_http import PERCENT_KEY
 from shadow_operator.core.snapshot import Found, Item, MirrorReading, Unknown
 
@@ -93,9 +93,14 @@ def _reading(
     values: dict[str, int] = {
         stat["name"]: int(stat["value"]) for stat in stats["stats"] if "name" in stat
     }
-    eligible, other = (
+    eligible, other, streams = (
         values.pop(f"{route}.{envoy.SENT}") - values.pop(f"{route}.{envoy.SENT_AGAIN}")
-        for route in (envoy.ELIGIBLE, envoy.OTHER)
+        for route in envoy.ROUTES
+    )
+    # An Envoy that has answered nothing yet has no such counters.
+    answered, errors = (
+        sum(values.pop(f"{route}.{counter}", 0) for route in envoy.ROUTES)
+        for counter in (envoy.ANSWERED, envoy.ERRORS)
     )
     statuses = envoy_mix.statuses(values)
     copies, failed = values.pop(envoy.COPIES), values.pop(envoy.COPIES_FAILED, 0)
@@ -103,13 +108,26 @@ def _reading(
     return MirrorReading(
         pod=pod,
         boot=boot,
-        requests=eligible + other,
+        requests=eligible + other + streams,
         eligible=eligible,
         copies=copies,
         copies_failed=failed,
         active=sum(values.values()),
         percent=int(percent),
         statuses=statuses,
+        answered=answered,
+        errors=errors,
+        latency=_latency(stats),
+    )
+
+
+def _latency(stats: Mapping[str, Any]) -> dict[int, int]:
+    """Read the histograms, in Envoy's own bins."""
+    return envoy_bins.merged(
+        {envoy_bins.bin_of(float(part["lower_bound"])): int(part["count"])}
+        for stat in stats["stats"]
+        for one in stat.get("histograms", {}).get("details", ())
+        for part in one["totals"]
     )
 
 
@@ -130,6 +148,9 @@ def _sum(
         active=one.active + other.active,
         percent=one.percent if one.percent == other.percent else None,
         statuses=mix.added((one.statuses, other.statuses)),
+        answered=one.answered + other.answered,
+        errors=one.errors + other.errors,
+        latency=envoy_bins.merged((one.latency, other.latency)),
     )
     return Found(total)
 

@@ -233,7 +233,7 @@ Count = Annotated[int, Field(ge=0, le=999_999_999_999)]
 Text = Annotated[str, Cut(512)]
 """A few sentences of status for people."""
 
-Sentence = Annotated[str, Cut(240)]
+Sentence = Annotated[str, Cut(208)]
 """A sentence of status for people, in a list of many."""
 
 Column = Annotated[str, Cut(32)]

@@ -146,6 +146,7 @@ class GateMode(StrEnum):
 class GateName(StrEnum):
     """Gates in the order in which they are judged; `spec.gates` has a field for each."""
 
+    PRODUCTION_IMPACT = "production-impact"
     CRITICAL_DIFFERENCES = "critical-differences"
     MATCH_RATE = "match-rate"
     SHADOW_ERRORS = "shadow-errors"

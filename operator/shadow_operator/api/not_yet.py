@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shadow_operator.api.enums import Approval, MirrorProvider, ReferenceMode
-from shadow_operator.api.spec import Guard, Spec
+from shadow_operator.api.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,6 @@ class NotYet:
     sentence: str
 
 
-_GUARD = Guard()
 NOT_YET: tuple[NotYet, ...] = (
     NotYet(
         "spec.reference.mode",
@@ -32,13 +31,6 @@ NOT_YET: tuple[NotYet, ...] = (
         lambda spec: spec.mirror.provider in {MirrorProvider.GATEWAY_API, MirrorProvider.ISTIO},
         "this provider is not supported yet; set provider: Envoy, or External and send copies to "
         "the comparator's Service yourself.",
-    ),
-    NotYet(
-        "spec.guard",
-        lambda spec: (
-            spec.guard.model_copy(update={"baseline_seconds": _GUARD.baseline_seconds}) != _GUARD
-        ),
-        "the guard's thresholds can't be changed yet; only baselineSeconds can.",
     ),
     NotYet(
         "spec.approval",

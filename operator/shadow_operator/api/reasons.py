@@ -74,6 +74,8 @@ class Reason(StrEnum):
     STOPPED = "Stopped"
     ZERO_PERCENT = "ZeroPercent"
     VERDICT_REACHED = "VerdictReached"
+    PRODUCTION_SUSPECTED = "ProductionSuspected"
+    PRODUCTION_HARMED = "ProductionHarmed"
 
     # ResponsesMatch
     MATCH = "Match"
@@ -90,6 +92,10 @@ class Reason(StrEnum):
     LIMITS_EXCEEDED = "LimitsExceeded"
     MEMORY_GROWS = "MemoryGrows"
     HEADROOM_LACKING = "HeadroomLacking"
+
+    # ProductionUnaffected
+    UNAFFECTED = "Unaffected"
+    DEGRADED_REGARDLESS = "DegradedRegardless"
 
     # SoakComplete
     SOAK_COMPLETE = "SoakComplete"
@@ -113,6 +119,7 @@ class VerdictReason(StrEnum):
     ALL_GATES_PASSED = "AllGatesPassed"
     GATE_FAILED = "GateFailed"
     CRITICAL_DIFFERENCE = "CriticalDifference"
+    PRODUCTION_HARMED = "ProductionHarmed"
     INSUFFICIENT_EVIDENCE = "InsufficientEvidence"
     GATE_ERROR = "GateError"
     SOAK_INCOMPLETE = "SoakIncomplete"
@@ -134,6 +141,9 @@ class SoakReason(StrEnum):
     ZERO_PERCENT = "ZeroPercent"
     DEPLOYING = "Deploying"
     NOT_MIRRORING = "NotMirroring"
+    PRODUCTION_SUSPECTED = "ProductionSuspected"
+    PRODUCTION_DEGRADED = "ProductionDegraded"
+    PRODUCTION_HARMED = "ProductionHarmed"
     GATE_FAILED = "GateFailed"
 
 
@@ -152,3 +162,7 @@ class EventReason(StrEnum):
     SOAK_RESTARTED = "SoakRestarted"
     SOAK_COMPLETED = "SoakCompleted"
     VERDICT_CHANGED = "VerdictChanged"
+    PRODUCTION_SUSPECTED = "ProductionSuspected"
+    PRODUCTION_HARMED = "ProductionHarmed"
+    PRODUCTION_DEGRADED = "ProductionDegraded"
+    MIRRORING_RESUMED = "MirroringResumed"

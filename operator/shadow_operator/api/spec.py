@@ -553,6 +553,9 @@ class AlertsGate(GateSettings):
 class Gates(Model):
     """What must hold before `ProceedToCanary`. The defaults are the runbook's numbers."""
 
+    production_impact: GateSettings = GateSettings()
+    """Production runs no worse than without copies, by the thresholds of `guard`."""
+
     critical_differences: GateSettings = GateSettings()
     """No critical difference: status class, missing member, JSON type, `comparison.critical`."""
 
@@ -617,7 +620,10 @@ class Gates(Model):
 
 
 class Guard(Model):
-    """When production counts as harmed, so that mirroring stops at once."""
+    """When production counts as harmed, so that mirroring stops at once.
+
+    Only provider `Envoy` sees production's requests; with others nothing is guarded.
+    """
 
     baseline_seconds: Seconds = 300
     """Seconds (default 300) for which production's requests pass through Envoy before the first

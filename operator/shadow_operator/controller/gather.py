@@ -17,7 +17,7 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller.workers import Key
-from shadow_operator.core import entry, evidence, headroom, mirror, names
+from shadow_operator.core import entry, evidence, mirror, names, room
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
 from shadow_operator.core.serving import metrics_port, serving
@@ -345,10 +345,9 @@ async def _usage(
     if not situation.wants_clones:
         return Missing(), None
     namespace = situation.resource.namespace
-    if not headroom.is_open(situation):
+    if not room.is_open(situation):
         return await usage.of_pods(api, namespace), None
-    used, room = await asyncio.gather(usage.of_pods(api, namespace), usage.room(api, namespace))
-    return used, room
+    return await asyncio.gather(usage.of_pods(api, namespace), usage.room(api, namespace))
 
 
 async def _probe(pod: Item[Manifest]) -> tuple[Item[Mapping[str, Any]], bool | None]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from shadow_operator.api.evidence import SNAPSHOT_SCHEMA, ComparatorSnapshot
 from shadow_operator.api.reasons import SoakReason
-from shadow_operator.core import mix
+from shadow_operator.core import mix, production, series
 from shadow_operator.core import soak as clock
 from shadow_operator.core.ledger import (
     LayerRecord,
@@ -68,6 +68,7 @@ def advance(
     before, answered = ledger, ledger.answered
     mirrored = _mirrored(ledger, now) if mirroring else ledger.mirrored
     ledger = ledger.model_copy(update={"interval": interval, "mirrored": mirrored})
+    ledger = _with_production(ledger, mirrors, now)
     ledger = _with_mirrors(ledger, mirrors, now, counting=started)
     ledger = _with_processes(ledger, comparators, now)
     ledger = _with_load(ledger, before, pods)
@@ -132,6 +133,19 @@ def _mirrored(ledger: Ledger, now: float) -> float:
     if ledger.advanced is None or ledger.last_copy is None:
         return ledger.mirrored
     return ledger.mirrored + max(0.0, min(now - ledger.advanced, DEAD_MAN_SECONDS))
+
+
+def _with_production(
+    ledger: Ledger, mirrors: Mapping[str, Item[MirrorReading]], now: float
+) -> Ledger:
+    """Record how production ran since the last reading; a longer gap tells of no one time."""
+    since = ledger.advanced
+    if since is None or now - since > max(DEAD_MAN_SECONDS, 2 * ledger.interval):
+        return ledger
+    course = production.course(ledger.mirrors, mirrors.values(), since=since, now=now)
+    if course is None:
+        return ledger
+    return ledger.model_copy(update={"production": series.appended(ledger.production, course)})
 
 
 def _with_mirrors(

@@ -17,7 +17,8 @@ from shadow_operator.api.enums import (
 from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason, VerdictReason
 from shadow_operator.api.status import Condition
-from shadow_operator.core import checks, names
+from shadow_operator.core import checks, impact, names
+from shadow_operator.core.guard import GuardState
 from shadow_operator.core.soak import SILENT_SECONDS
 from shadow_operator.core.usage import METRICS_API
 from shadow_operator.core.view import View
@@ -130,6 +131,8 @@ def _mirroring_active(view: View) -> Observed:
         (not situation.wants_clones, Reason.NOT_REQUESTED, "No mirroring is asked for."),
         (situation.stop is not None, Reason.STOPPED, f"Stopped by a person: {situation.stop}"),
         (situation.spec.suspend, Reason.SUSPENDED, "spec.suspend is set."),
+        (view.guard.holds(situation.spec), _GUARDED.get(view.guard.state, Reason.NOT_READY),
+         view.guard.message),
         (situation.finished and not situation.wants_copies, Reason.VERDICT_REACHED,
          "The verdict is final; spec.afterVerdict says to stop."),
         (view.steps.waiting, Reason.STARTING, view.steps.waiting),
@@ -138,6 +141,13 @@ def _mirroring_active(view: View) -> Observed:
         if holds:
             return Observed(_FALSE, reason, message)
     return _traffic(view)
+
+
+_GUARDED: Final = {
+    GuardState.SUSPECTED: Reason.PRODUCTION_SUSPECTED,
+    GuardState.DEGRADED: Reason.DEGRADED_REGARDLESS,
+    GuardState.PAUSED: Reason.PRODUCTION_HARMED,
+}
 
 
 def _traffic(view: View) -> Observed:
@@ -257,6 +267,24 @@ _RESOURCES: Final[Mapping[GateName, Reason]] = {
 }
 
 
+def _production_unaffected(view: View) -> Observed:
+    situation, record = view.situation, view.guard
+    if not situation.through_envoy:
+        return Observed(_UNKNOWN, Reason.NOT_MEASURED, impact.UNSEEN)
+    if record.paused(situation.spec):
+        return Observed(_FALSE, Reason.PRODUCTION_HARMED, record.message)
+    if record.state is GuardState.SUSPECTED:
+        text = f"{record.message}; copies are off to see whether it recovers."
+        return Observed(_UNKNOWN, Reason.PRODUCTION_SUSPECTED, text)
+    if record.state is GuardState.DEGRADED:
+        return Observed(_UNKNOWN, Reason.DEGRADED_REGARDLESS, record.message)
+    seen = impact.impact(situation.spec, view.ledger) if view.ledger else None
+    if seen is None or seen.normal is None or not record.watched:
+        text = "Production was not compared with its normal course yet."
+        return Observed(_UNKNOWN, Reason.NOT_MEASURED, text)
+    return Observed(_TRUE, Reason.UNAFFECTED, seen.sentence)
+
+
 def _learning_active(view: View) -> Observed:
     if view.situation.spec.learning is Learning.DISABLED:
         text = f"spec.learning is Disabled. ShadowOnly {_RESTARTS}"
@@ -319,7 +347,7 @@ CONDITIONS: Final[tuple[tuple[ConditionType, Observe], ...]] = (
     (ConditionType.MIRRORING_ACTIVE, _mirroring_active),
     (ConditionType.RESPONSES_MATCH, _responses_match),
     (ConditionType.RESOURCES_ACCEPTABLE, _resources_acceptable),
-    (ConditionType.PRODUCTION_UNAFFECTED, _not_measured("Production is not measured")),
+    (ConditionType.PRODUCTION_UNAFFECTED, _production_unaffected),
     (ConditionType.LEARNING_ACTIVE, _learning_active),
     (ConditionType.SOAK_COMPLETE, _soak_complete),
     (ConditionType.SELF_TEST_PASSED, _self_test_passed),
@@ -335,6 +363,8 @@ def _ready(view: View, seen: Mapping[ConditionType, Observed]) -> Observed:
         return seen[ConditionType.ACCEPTED]
     if view.steps.waiting:
         return Observed(_FALSE, Reason.NOT_READY, view.steps.waiting)
+    if _asks_a_person(view):
+        return Observed(_FALSE, Reason.PRODUCTION_HARMED, view.guard.message)
     needed = [ConditionType.SHADOW_AVAILABLE] if situation.wants_clones else []
     if situation.wants_copies and situation.spec.sampling_percent > 0:
         needed.append(ConditionType.MIRRORING_ACTIVE)
@@ -344,10 +374,14 @@ def _ready(view: View, seen: Mapping[ConditionType, Observed]) -> Observed:
     return Observed(_TRUE, Reason.AS_REQUESTED, "Everything runs as spec asks.")
 
 
+def _asks_a_person(view: View) -> bool:
+    return view.paused and view.guard.paused(view.situation.spec)
+
+
 def _reconciling(view: View, seen: Mapping[ConditionType, Observed]) -> Observed | None:
     ready = seen[ConditionType.READY]
     if ready.status is _TRUE or (view.refused and not view.situation.deleting):
         return None
-    if view.blocked and view.situation.wants_clones:
+    if (view.blocked and view.situation.wants_clones) or _asks_a_person(view):
         return None
     return Observed(_TRUE, Reason.IN_PROGRESS, ready.message)

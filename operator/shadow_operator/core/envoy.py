@@ -62,9 +62,16 @@ RUNTIME_PATH: Final = "/runtime"
 
 ELIGIBLE: Final = f"vhost.{PRODUCTION}.route.{envoy_http.ELIGIBLE}"
 OTHER: Final = f"vhost.{PRODUCTION}.route.{envoy_http.OTHER}"
+STREAM: Final = f"vhost.{PRODUCTION}.route.{envoy_http.STREAM}"
+ROUTES: Final = (ELIGIBLE, OTHER, STREAM)
 SENT: Final = "upstream_rq_total"
 SENT_AGAIN: Final = "upstream_rq_retry"
 """The two counters of a route: each request is counted once in their difference."""
+ANSWERED: Final = "upstream_rq_completed"
+ERRORS: Final = "upstream_rq_5xx"
+"""Answers with such a status, and requests that could not be sent on: Envoy answers them itself."""
+LATENCY: Final = "upstream_rq_time"
+"""A histogram, from the end of a request to the end of its answer, in whole milliseconds."""
 COPIES: Final = f"cluster.{COMPARATOR}.upstream_rq_total"
 COPIES_FAILED: Final = f"cluster.{COMPARATOR}.upstream_rq_5xx"
 """Envoy itself answers a copy that can't be sent, or is given up, with a status of this class."""
@@ -74,11 +81,12 @@ ACTIVE: Final = (
 """Matches the gauges of requests (with upgraded connections) and TCP connections in progress."""
 
 _COUNTERS: Final = (
-    *(f"{route}.{counter}" for route in (ELIGIBLE, OTHER) for counter in (SENT, SENT_AGAIN)),
+    *(f"{route}.{counter}" for route in ROUTES for counter in (SENT, SENT_AGAIN, ANSWERED, ERRORS)),
+    *(f"{route}.{LATENCY}" for route in (ELIGIBLE, OTHER)),
     COPIES,
     COPIES_FAILED,
 )
-STATS_PATH: Final = "/stats?format=json&filter=" + quote(
+STATS_PATH: Final = "/stats?format=json&histogram_buckets=detailed&filter=" + quote(
     f"^({'|'.join((*map(re.escape, _COUNTERS), ACTIVE, COUNTERS))})$", safe=""
 )
 """What the operator reads."""
@@ -141,6 +149,8 @@ def bootstrap(
     clusters = virtual_clusters(*envoy_http.eligible_and_other(mirror, max_body_bytes), templates)
     return {
         "admin": {"address": _address("127.0.0.1", admin_port)},
+        # Histograms are as old as the last flush, and an interval must not be told from another's.
+        "stats_flush_interval": "1s",
         "layered_runtime": {
             "layers": [
                 {

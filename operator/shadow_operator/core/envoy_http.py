@@ -20,7 +20,9 @@ COMPARATOR: Final = "comparator"
 """Name of the cluster that takes the copies."""
 ELIGIBLE: Final = "eligible"
 OTHER: Final = "other"
-"""The two names under which requests are counted: may be copied, or not."""
+STREAM: Final = "stream"
+"""The names under which requests are counted: may be copied, or not, or is one that lasts as long
+as its two ends like (upgrade, CONNECT, event stream, gRPC), so that its duration says nothing."""
 
 PERCENT_KEY: Final = "shadow.percent"
 """The runtime key of the mirrored percentage."""
@@ -194,9 +196,12 @@ def eligible_and_other(mirror: Mirror, max_body_bytes: int) -> tuple[list[Config
 
 
 def _matches(mirror: Mirror, max_body_bytes: int) -> Iterator[tuple[Config, int]]:
-    """Give what each route matches, and the largest body that it copies; -1: it copies nothing."""
+    """Give what each route matches, and the largest body it copies, or why it copies nothing."""
     largest = min(max_body_bytes, LARGEST_COPY_BYTES)
-    yield {"connect_matcher": {}}, _NO_COPY
+    yield {"prefix": "/", "headers": [present(MARKER_HEADER)]}, _NO_COPY
+    yield {"connect_matcher": {}}, _NO_COPY_OF_STREAMS
+    for headers in _STREAMS:
+        yield {"prefix": "/", "headers": headers}, _NO_COPY_OF_STREAMS
     for headers in _never_copied(largest):
         yield {"prefix": "/", "headers": headers}, _NO_COPY
     for rule in mirror.exclude:
@@ -208,6 +213,7 @@ def _matches(mirror: Mirror, max_body_bytes: int) -> Iterator[tuple[Config, int]
 
 
 _NO_COPY: Final = -1
+_NO_COPY_OF_STREAMS: Final = -2
 
 
 def _with_headers(match: Config, headers: list[Config]) -> Config:
@@ -221,14 +227,17 @@ def _path(rule: PathRule) -> Config:
     return {"path_separated_prefix": prefix} if prefix else {"prefix": "/"}
 
 
+_STREAMS: Final = (
+    [present("upgrade")],
+    [header("accept", contains="text/event-stream", ignore_case=True)],
+    [header("content-type", prefix="application/grpc", ignore_case=True)],
+)
+
+
 def _never_copied(largest: int) -> Sequence[list[Config]]:
     """Give, for each kind of request that can't be compared or copied safely, its headers."""
     too_large = {"range_match": {"start": largest + 1, "end": 2**63 - 1}}
     return (
-        [present(MARKER_HEADER)],
-        [present("upgrade")],
-        [header("accept", contains="text/event-stream", ignore_case=True)],
-        [header("content-type", prefix="application/grpc", ignore_case=True)],
         [present("transfer-encoding")],
         [{"name": "content-length", **too_large}],
         [
@@ -270,11 +279,11 @@ def _route(match: Config, retry_on: str, copied_bytes: int) -> Config:
             "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.1s"},
         },
     }
-    if copied_bytes == _NO_COPY:
+    if copied_bytes < 0:
         # What is kept of a body for a retry until production has taken it.
         return {
             "match": match,
-            "stat_prefix": OTHER,
+            "stat_prefix": STREAM if copied_bytes == _NO_COPY_OF_STREAMS else OTHER,
             "request_body_buffer_limit": 65_536,
             "route": action,
         }

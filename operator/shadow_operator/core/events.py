@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, EventReason
 from shadow_operator.api.status import Condition, Status
 from shadow_operator.core.actions import Event
+from shadow_operator.core.guard import GuardState
 from shadow_operator.core.objects import applied
 from shadow_operator.core.snapshot import Found, Missing, ObjectRef
 from shadow_operator.core.view import View
@@ -81,6 +82,25 @@ def _mirroring(view: View, before: Status, after: Status) -> Iterator[Event]:
             yield Event(EventReason.SAMPLING_CHANGED, f"From {old} % to {new} %.")
 
 
+_GUARD: Final = {
+    GuardState.SUSPECTED: EventReason.PRODUCTION_SUSPECTED,
+    GuardState.DEGRADED: EventReason.PRODUCTION_DEGRADED,
+    GuardState.PAUSED: EventReason.PRODUCTION_HARMED,
+}
+
+
+def _guard(view: View, _: Status, __: Status) -> Iterator[Event]:
+    was, now = view.situation.guard.state, view.guard.state
+    if now is was:
+        return
+    if now is GuardState.WATCHING:
+        yield Event(
+            EventReason.MIRRORING_RESUMED, f"Copying may go on. Before: {view.guard.message}"
+        )
+    else:
+        yield Event(_GUARD[now], view.guard.message, warning=True)
+
+
 def _soak(_: View, before: Status, after: Status) -> Iterator[Event]:
     old, new = before.soak, after.soak
     if old and new and old.elapsed_seconds and new.last_restart not in (None, old.last_restart):
@@ -115,6 +135,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     _acceptance,
     _clones,
     _drift,
+    _guard,
     _mirroring,
     _epoch,
     _soak,

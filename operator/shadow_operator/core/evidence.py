@@ -13,11 +13,13 @@ from shadow_operator.core import (
     learning,
     ledger,
     objects,
+    room,
     rules,
     usage,
 )
+from shadow_operator.core.guard import GuardState
 from shadow_operator.core.judgement import Judgement, Subject
-from shadow_operator.core.ledger import Ledger, UnreadableLedger
+from shadow_operator.core.ledger import Ledger
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
 from shadow_operator.core.pods import PRODUCTION
 from shadow_operator.core.progress import Progress
@@ -42,6 +44,8 @@ class Record:
     """What is wrong with the stored evidence, as a sentence."""
     last_measurement: float | None = None
     """When comparators were last read, in seconds since the epoch."""
+    ledger: Ledger | None = None
+    """The evidence itself, as it is from now on."""
 
 
 def reference(name: str) -> ObjectRef:
@@ -51,12 +55,12 @@ def reference(name: str) -> ObjectRef:
 
 def problem(situation: Situation) -> str:
     """Say what is wrong with the stored evidence, as a sentence; empty where nothing is."""
-    return _stored(situation)[1]
+    return situation.evidence[1]
 
 
 def hints(situation: Situation) -> tuple[PathRule, ...]:
     """Give the places that comparators should count singly, by the evidence of now."""
-    stored, _ = _stored(situation)
+    stored, _ = situation.evidence
     if stored is None or stored.epoch != situation.epoch:
         return rules.path_rules(situation.spec.comparison.ignore)
     return judgement.hints(situation.spec, stored)
@@ -67,7 +71,7 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
 
     `switched`: an Envoy gets another percentage, so what it counted so far belongs to the old one.
     """
-    stored, sentence = _stored(situation)
+    stored, sentence = situation.evidence
     if sentence or (situation.held and stored is None):  # nothing to go on with, or to overwrite
         return Record(situation.progress, None, None, sentence)
     current = _current(situation, stored)
@@ -86,13 +90,13 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
             progress = progress.model_copy(update={"finished": finished})
     if due:
         progress = progress.model_copy(update={"clone_restarts": _restarts(situation)})
-    if current is not None and headroom.is_open(situation) and current.epoch == situation.epoch:
+    if current is not None and room.is_open(situation) and current.epoch == situation.epoch:
         settled = headroom.is_settled(current.headroom, copying=percent > 0)
         progress = progress.model_copy(update={"headroom": current.epoch if settled else ""})
     changed = current is not stored or progress != situation.progress
     manifest = _manifest(situation, current, progress) if changed else None
     last = current.last_measurement if current else None
-    return Record(progress, judged, manifest, last_measurement=last)
+    return Record(progress, judged, manifest, last_measurement=last, ledger=current)
 
 
 def _subject(situation: Situation, progress: Progress) -> Subject:
@@ -102,13 +106,6 @@ def _subject(situation: Situation, progress: Progress) -> Subject:
         shadow_image=progress.shadow_image,
         production_image=progress.production_image,
     )
-
-
-def _stored(situation: Situation) -> tuple[Ledger | None, str]:
-    try:
-        return ledger.decode((situation.stored or {}).get("data") or {}), ""
-    except UnreadableLedger as error:
-        return None, str(error)
 
 
 def _current(situation: Situation, stored: Ledger | None) -> Ledger | None:
@@ -144,7 +141,7 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
     mirroring = percent > 0
     clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
     current = _with_learning(situation, _with_alerts(situation, current))
-    return collect.advance(
+    after = collect.advance(
         _with_resources(situation, current),
         situation.snapshot.comparators,
         situation.snapshot.mirrors,
@@ -158,6 +155,7 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
         pods=_serving(situation),
     )
+    return judgement.guarded(situation.spec, current, after, now=situation.now)
 
 
 def _serving(situation: Situation) -> collect.Pods | None:
@@ -198,8 +196,8 @@ def _with_resources(situation: Situation, current: Ledger) -> Ledger:
         now=situation.now,
         copying=current.last_copy is not None,
     )
-    room = headroom.read(situation) if headroom.is_open(situation) else None
-    return current.model_copy(update={"usage": used, "headroom": room or current.headroom})
+    read = room.read(situation) if room.is_open(situation) else None
+    return current.model_copy(update={"usage": used, "headroom": read or current.headroom})
 
 
 def running(situation: Situation) -> dict[str, tuple[Pod, ...]]:
@@ -217,10 +215,19 @@ def _standstill(situation: Situation) -> SoakReason:
         return SoakReason.STOPPED
     if situation.spec.suspend:
         return SoakReason.SUSPENDED
+    if situation.guarded:
+        return _GUARDED[situation.guard.state]
     if not situation.wants_copies:
         return SoakReason.NOT_MIRRORING
     zero = situation.spec.sampling_percent == 0
     return SoakReason.ZERO_PERCENT if zero else SoakReason.DEPLOYING
+
+
+_GUARDED = {
+    GuardState.SUSPECTED: SoakReason.PRODUCTION_SUSPECTED,
+    GuardState.DEGRADED: SoakReason.PRODUCTION_DEGRADED,
+    GuardState.PAUSED: SoakReason.PRODUCTION_HARMED,
+}
 
 
 def _restarts(situation: Situation) -> int:

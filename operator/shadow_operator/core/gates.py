@@ -10,6 +10,7 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, 
 from shadow_operator.api.status import Gate
 from shadow_operator.core.alerts import since
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
+from shadow_operator.core.impact import production_impact
 from shadow_operator.core.latency import latency_p50, latency_p99
 from shadow_operator.core.learning import standing
 from shadow_operator.core.load import like_production
@@ -291,6 +292,7 @@ def _not_measured(name: GateName, what: str) -> Callable[[Case], Outcome]:
 
 
 GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
+    GateName.PRODUCTION_IMPACT: production_impact,
     GateName.CRITICAL_DIFFERENCES: critical_differences,
     GateName.MATCH_RATE: match_rate,
     GateName.SHADOW_ERRORS: shadow_errors,
@@ -311,6 +313,8 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.MEMORY_GROWTH: memory_growth,
     GateName.ALERTS: alerts,
 }
+PAUSING: Final = frozenset({GateName.PRODUCTION_IMPACT, GateName.HEADROOM})
+"""Gates whose failure says nothing against the new version: the soak goes on, or only stops."""
 RULED: Final = frozenset(
     {GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE, GateName.ROUTES, GateName.ALERTS}
 )

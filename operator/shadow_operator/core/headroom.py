@@ -5,16 +5,12 @@ number; what its nodes use stands for it. What our own pods use is taken off, so
 begins with clones that run is judged as if they did not.
 """
 
-from typing import Final
-
 from pydantic import BaseModel, ConfigDict
 
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.spec import HeadroomGate
 from shadow_operator.api.status import Gate
-from shadow_operator.core.pods import read_amount, read_bounds
-from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Amount, Found, Missing, RoomReading, Unknown, found
+from shadow_operator.core.snapshot import Amount
 from shadow_operator.core.usage import METRICS_API
 from shadow_operator.core.wording import amount, cpu, memory, percent
 
@@ -60,98 +56,9 @@ class Headroom(BaseModel):
         return sum(parts, Amount())
 
 
-def is_open(situation: Situation) -> bool:
-    """Whether it is still to be read: before the first copy, until nodes could be read."""
-    progress = situation.progress
-    return situation.wants_clones and progress.headroom != situation.epoch
-
-
 def is_settled(room: Headroom | None, *, copying: bool) -> bool:
     """Whether there is nothing more to read: all is known, or the first copy is made."""
     return copying or (room is not None and room.used_cpu is not None)
-
-
-def read(situation: Situation) -> Headroom | None:
-    """Read it, once all Deployments are there, because they say what is asked for; else None."""
-    room, asked = situation.snapshot.room, _asked(situation)
-    if room is None or asked is None:
-        return None
-    nodes = found(room.nodes)
-    total = sum((node.allocatable for node in nodes or ()), Amount())
-    used, problem = _used(situation, room)
-    known = Headroom(
-        nodes=len(nodes or ()),
-        cpu=total.cpu,
-        memory=total.memory,
-        used_cpu=used.cpu if used else None,
-        used_memory=used.memory if used else None,
-        problem=problem[:160],
-        quota_problem=room.quotas.reason[:60] if isinstance(room.quotas, Unknown) else "",
-        asked=asked,
-    )
-    return known.model_copy(update={"quota": _short_quota(situation, room, known.all_asked)[:160]})
-
-
-def _asked(situation: Situation) -> dict[str, Asked] | None:
-    asked: dict[str, Asked] = {}
-    for role in situation.roles:
-        live = found(situation.deployment(role))
-        if live is None:
-            return None
-        spec = live["spec"]
-        each = sum(
-            (one.requests for one in read_bounds(spec["template"]["spec"]).values()), Amount()
-        )
-        asked[role.value] = Asked(pods=spec.get("replicas", 1), cpu=each.cpu, memory=each.memory)
-    return asked
-
-
-def _used(situation: Situation, room: RoomReading) -> tuple[Amount | None, str]:
-    """Give what the nodes use without our pods, or why that is not known."""
-    nodes, usage = room.nodes, room.usage
-    if not isinstance(nodes, Found):
-        return None, f"nodes are not known ({_why(nodes, 'nodes')})"
-    if not nodes.value:
-        return None, "no node takes pods without a toleration"
-    if not isinstance(usage, Found):
-        return None, f"what nodes use is not known ({_why(usage, 'metrics API')})"
-    lacking = [node.name for node in nodes.value if node.name not in usage.value]
-    if lacking:
-        return None, f"what {len(lacking)} of {len(nodes.value)} nodes use is not known"
-    samples = found(situation.snapshot.usage) or {}
-    ours = (samples[pod.name].total for pod in situation.pods if pod.name in samples)
-    total = sum((usage.value[node.name] for node in nodes.value), Amount())
-    return total - sum(ours, Amount()), ""
-
-
-def _why(item: Missing | Unknown, what: str) -> str:
-    return item.reason if isinstance(item, Unknown) else f"the cluster has no {what}"
-
-
-_QUOTA_NAMES: Final = {
-    "requests.cpu": "cpu",
-    "cpu": "cpu",
-    "requests.memory": "memory",
-    "memory": "memory",
-}
-
-
-def _short_quota(situation: Situation, room: RoomReading, asked: Amount) -> str:
-    """Name a quota that leaves too little for the pods of ours that do not run yet."""
-    running = sum((pod.requests for pod in situation.pods), Amount())
-    missing = asked - running
-    for quota in found(room.quotas) or ():
-        status = quota.get("status") or {}
-        for name, kind in _QUOTA_NAMES.items():
-            if name not in (status.get("hard") or {}):
-                continue
-            hard, used = (
-                getattr(read_amount({kind: (status.get(part) or {}).get(name, 0)}), kind)
-                for part in ("hard", "used")
-            )
-            if 0 < getattr(missing, kind) > hard - used:
-                return f"quota {quota['metadata']['name']} leaves too little {name} for the clones"
-    return ""
 
 
 def judge(settings: HeadroomGate, room: Headroom | None, *, copied: bool) -> Gate:

@@ -19,11 +19,12 @@ from shadow_operator.api.status import (
     TopDifference,
     Verdict,
 )
-from shadow_operator.core import latency, self_test
+from shadow_operator.core import guard, latency, self_test
 from shadow_operator.core import soak as clock
 from shadow_operator.core.case import Case, Outcome, looked_at
 from shadow_operator.core.collect import advance
-from shadow_operator.core.gates import RULED, gates
+from shadow_operator.core.gates import PAUSING, RULED, gates
+from shadow_operator.core.guard import GuardState
 from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.learning import standing
 from shadow_operator.core.ledger import (
@@ -54,6 +55,7 @@ __all__ = [
     "begin",
     "decode",
     "encode",
+    "guarded",
     "hints",
     "judge",
     "settle",
@@ -105,6 +107,17 @@ class Judgement:
     """Room before the first copy."""
     clock: clock.Soak
     """The soak clock after what these gates do to it."""
+
+
+def guarded(spec: Spec, before: Ledger, after: Ledger, *, now: float) -> Ledger:
+    """Let the production guard judge what `after` has recorded since `before`.
+
+    Where nothing new was read of production it decides nothing, but a person can resume.
+    """
+    if after.production is before.production and before.guard.state is not GuardState.PAUSED:
+        return after
+    found = guard.judged(after.guard, spec, after.production, now=now)
+    return after.model_copy(update={"guard": found})
 
 
 def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgement:
@@ -239,7 +252,7 @@ def _after_failures(spec: Spec, ledger: Ledger, judged: tuple[Gate, ...], now: f
     """
     soak = ledger.soak.model_copy(update={"complete_since": None})
     failed = [gate.name for gate in judged if gate.result is GateResult.FAILED]
-    failed = [name for name in failed if name is not GateName.HEADROOM]  # not the shadow's doing
+    failed = [name for name in failed if name not in PAUSING]
     required = [name for name in failed if spec.gates.mode(name) is GateMode.REQUIRED]
     lasting: list[GateName] = [name for name in required if name not in RULED]
     if lasting:

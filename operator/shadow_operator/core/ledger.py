@@ -20,9 +20,11 @@ from shadow_operator.api.evidence import SAFE_METHODS, ComparatorSnapshot
 from shadow_operator.core.alerts import Alerts
 from shadow_operator.core.bursts import Bursts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
+from shadow_operator.core.guard import GuardRecord
 from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.histogram import Timing
 from shadow_operator.core.learning import Learning
+from shadow_operator.core.production import Course, StoredBins, lighter
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
 from shadow_operator.core.usage import Usage
@@ -34,6 +36,8 @@ LARGEST_BYTES: Final = 32 * 1024
 """What `encode` never exceeds, all keys and values together."""
 REMEMBERED_PROCESSES: Final = 128
 """Names of folded processes that are kept, so that a late reading is not counted again."""
+LEAST_RECORDS: Final = 16
+"""Intervals of production whose latencies are kept even where there is hardly room."""
 DISCARDED: Final = frozenset({"RateLimit", "DeadMan"})
 """Reasons in `shed` of copies that are discarded on purpose: more than `maxRequestsPerSecond`, or
 while nobody reads. The time of the latter does not count anyway."""
@@ -74,6 +78,9 @@ class MirrorCursor(_Frozen):
     time: float = 0.0
     statuses: dict[str, dict[str, int]] = {}
     """Key of the mix -> group of statuses -> answers (`core.mix`)."""
+    answered: int = 0
+    errors: int = 0
+    latency: StoredBins = {}
 
     @classmethod
     def of(cls, pod: str, reading: MirrorReading, percent: int, time: float) -> "MirrorCursor":
@@ -85,6 +92,9 @@ class MirrorCursor(_Frozen):
             percent=percent,
             time=time,
             statuses={name: dict(table) for name, table in reading.statuses.items()},
+            answered=reading.answered,
+            errors=reading.errors,
+            latency=dict(reading.latency),
         )
 
 
@@ -198,6 +208,9 @@ class Ledger(_Frozen):
     closed_names: tuple[str, ...] = ()
     mirrors: dict[str, MirrorCursor] = {}
     """Boot of an Envoy -> cursor."""
+    production: tuple[Course, ...] = ()
+    """How production ran, whatever the epoch: `core.series` of intervals."""
+    guard: GuardRecord = GuardRecord()
     coverage: Coverage = Coverage()
     answers: dict[str, dict[str, int]] = {}
     """Production's answers, in hundredths of those that are copied: key of the mix -> group of
@@ -266,9 +279,17 @@ class Ledger(_Frozen):
 
 
 def begin(epoch: str, *, now: float, interval: float, previous: Ledger | None = None) -> Ledger:
-    """Open an empty ledger; mirrors go on counting where the epoch before left them."""
-    mirrors = previous.mirrors if previous else {}
-    return Ledger(epoch=epoch, begun=now, interval=interval, mirrors=mirrors)
+    """Open an empty ledger; what is known of production and its Envoys is taken over."""
+    empty = Ledger(epoch=epoch, begun=now, interval=interval)
+    if previous is None:
+        return empty
+    return empty.model_copy(
+        update={
+            "mirrors": previous.mirrors,
+            "production": previous.production,
+            "guard": previous.guard.model_copy(update={"watched": 0}),
+        }
+    )
 
 
 def process_of(pod: str, snapshot: ComparatorSnapshot) -> Process:
@@ -374,7 +395,12 @@ def _shrunk(ledger: Ledger, signatures: int, routes: int) -> Ledger:
         for p in ledger.processes
     )
     closed = tightened(ledger.closed, signatures, routes)
-    return ledger.model_copy(update={"closed": closed, "processes": tuple(processes)})
+    recorded = ledger.production
+    if signatures < _ROOM[1][0]:
+        recorded = lighter(recorded, LEAST_RECORDS)
+    return ledger.model_copy(
+        update={"closed": closed, "processes": tuple(processes), "production": recorded}
+    )
 
 
 def _one_process(ledger: Ledger) -> Ledger:

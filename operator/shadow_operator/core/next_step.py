@@ -24,7 +24,12 @@ def of(view: View) -> str | None:
         ),
         (spec.phase is RequestedPhase.NONE, commands.patch({"phase": "Shadow"})),
         (view.paused and situation.stop is not None, _go_on(situation)),
-        (view.paused, commands.patch({"suspend": False})),
+        (view.paused and spec.suspend, commands.patch({"suspend": False})),
+        (view.guard.paused(spec) and not view.over, commands.restart()),
+        (
+            view.guard.holds(spec) and not view.over,
+            commands.wait(ConditionType.MIRRORING_ACTIVE, 2 * spec.guard.recovery_seconds + 300),
+        ),
         (view.blocked, commands.patch({"clones": {"isolation": "BestEffort"}})),
         (
             view.unattached,

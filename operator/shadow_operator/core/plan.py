@@ -70,7 +70,7 @@ def _as_it_is(situation: Situation, refused: Refusal) -> Steps:
     """
     state, kept = isolation(situation), upkeep(situation)
     gone = refused.reason is Reason.PRODUCTION_NOT_FOUND
-    if gone or not situation.wants_copies:
+    if gone or situation.guarded or not situation.wants_copies:
         apply, waiting = (*kept.apply, *changes.closed(situation)), refused.message if gone else ""
         return Steps(apply=apply, waiting=waiting, isolation=state)
     if situation.through_envoy and kept.straight:
@@ -100,6 +100,7 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
         record.progress,
         record.problem,
         record.last_measurement,
+        record.ledger,
     )
     letting_go = situation.deleting and steps.done
     after = status.compose(view).to_dict()
@@ -111,8 +112,13 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
         evidence=None if situation.deleting else record.manifest,
         status=after if after != view.before.to_dict() and not letting_go else None,
         events=events.transitions(view, Status.parse(after)),
-        requeue_after=_requeue(situation, steps, told),
+        requeue_after=_SOON if _turns(view) else _requeue(situation, steps, told),
     )
+
+
+def _turns(view: View) -> bool:
+    """Whether the guard has just switched copies off, or on again: the next look does it."""
+    return view.guard.holds(view.situation.spec) != view.situation.guarded
 
 
 def _told(situation: Situation, steps: Steps) -> dict[str, int]:
@@ -161,6 +167,7 @@ def _off_reason(situation: Situation, refused: Refusal | None, steps: Steps) -> 
         (situation.stop is not None, f"Stopped: {situation.stop}"),
         (situation.spec.suspend, "spec.suspend is set"),
         (not situation.wants_clones, "The shadow is taken down"),
+        (situation.guarded, f"Production: {situation.guard.message}"),
         (situation.finished, "The verdict is final"),
         (refused is not None, refused.message if refused else ""),
     ):
@@ -218,7 +225,7 @@ def _unclear(situation: Situation) -> Iterator[str]:
 
 def _hold_still(situation: Situation, why: str) -> Plan:
     """Change nothing but the entry; copies end where they are not wanted or nobody counts them."""
-    unwanted = not situation.wants_copies or bool(evidence.problem(situation))
+    unwanted = not _copies_wanted(situation) or bool(evidence.problem(situation))
     before, after = situation.resource.status.to_dict(), status.unread(situation, why).to_dict()
     return replace(
         _safe(situation, unwanted=unwanted),
@@ -235,9 +242,13 @@ def _unreadable(snapshot: Snapshot, invalid: InvalidSpec, now: float) -> Plan:
     situation = Situation(snapshot, resource, now, held=True)
     before, after = situation.resource.status.to_dict(), status.invalid(snapshot.body, invalid, now)
     return replace(
-        _safe(situation, unwanted=not situation.wants_copies),
+        _safe(situation, unwanted=not _copies_wanted(situation)),
         status=after if after != before else None,
     )
+
+
+def _copies_wanted(situation: Situation) -> bool:
+    return situation.wants_copies and not situation.guarded
 
 
 def _safe(situation: Situation, *, unwanted: bool) -> Plan:

@@ -12,6 +12,8 @@ from shadow_operator.api.spec import Spec
 from shadow_operator.core import names
 from shadow_operator.core.availability import Availability, availability
 from shadow_operator.core.epochs import image_of, images_of, next_epoch, wanted_epoch
+from shadow_operator.core.guard import GuardRecord
+from shadow_operator.core.ledger import Ledger, UnreadableLedger, decode
 from shadow_operator.core.ownership import stranger
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.snapshot import (
@@ -63,6 +65,25 @@ class Situation:
         """What was remembered."""
         return Progress.read((self.stored or {}).get("data"))
 
+    @cached_property
+    def evidence(self) -> tuple[Ledger | None, str]:
+        """The stored ledger, and what is wrong with it as a sentence, empty where nothing is."""
+        try:
+            return decode((self.stored or {}).get("data") or {}), ""
+        except UnreadableLedger as error:
+            return None, str(error)
+
+    @property
+    def guard(self) -> GuardRecord:
+        """What the production guard has found so far."""
+        ledger, _ = self.evidence
+        return ledger.guard if ledger else GuardRecord()
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the guard keeps copies off."""
+        return self.guard.holds(self.spec)
+
     @property
     def deleting(self) -> bool:
         """Whether the resource is on its way out."""
@@ -112,7 +133,8 @@ class Situation:
     def wants_copies(self) -> bool:
         """Whether requests should be copied as soon as everything is available."""
         kept = not self.finished or self.spec.after_verdict is AfterVerdict.KEEP
-        return self.wants_clones and kept and not self.spec.suspend and self.stop is None
+        off = self.spec.suspend or self.stop is not None or self.guard.paused(self.spec)
+        return self.wants_clones and kept and not off
 
     @property
     def through_envoy(self) -> bool:

@@ -17,6 +17,7 @@ from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import (
     Condition,
     Health,
+    Latency,
     LayerHealth,
     LearningStatus,
     MirrorStatus,
@@ -27,7 +28,7 @@ from shadow_operator.api.status import (
     Summary,
     WorkloadHealth,
 )
-from shadow_operator.core import checks, conditions, evidence, headroom, next_step
+from shadow_operator.core import checks, conditions, evidence, headroom, impact, next_step
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.conditions import Observed, at
 from shadow_operator.core.situation import Situation
@@ -58,7 +59,7 @@ def compose(view: View) -> Status:
         verdict=judged.verdict if judged else None,
         gates=judged.gates if judged else (),
         comparison=judged.comparison if judged else None,
-        latency=judged.latency if judged else None,
+        latency=_latency(view),
         health=_health(view),
         soak=judged.soak if judged else _no_soak(situation),
         mirror=_mirror(view),
@@ -147,6 +148,14 @@ def _blocked_by(view: View) -> str | None:
         if holds:
             return word or None
     return column(judged) or None
+
+
+def _latency(view: View) -> Latency | None:
+    judged = view.judgement.latency if view.judgement else None
+    production = impact.quantiles(view.ledger) if view.ledger else None
+    if production is None:
+        return judged
+    return (judged or Latency()).model_copy(update={"production": production})
 
 
 def _health(view: View) -> Health:

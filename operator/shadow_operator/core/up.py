@@ -199,6 +199,8 @@ def _copies(situation: Situation, *, settled: bool, overridden: tuple[str, ...])
         waiting = _unsettled_production(situation) or _mixed_images(situation)
     if waiting:
         return _Copies(waiting=waiting)
+    if situation.guarded:
+        return _Copies()
     if not situation.going_on and not situation.recorded:
         return _recording(situation)
     return _ramped(situation)

@@ -73,16 +73,21 @@ def decide(
 
 def _investigate(case: Case, failed: list[Gate], subject: Subject) -> Choice:
     first = failed[0]
-    critical = first.name is GateName.CRITICAL_DIFFERENCES
     others = f" Also failed: {', '.join(gate.name for gate in failed[1:])}." if failed[1:] else ""
     return Choice(
         decision=Decision.INVESTIGATE,
-        reason=VerdictReason.CRITICAL_DIFFERENCE if critical else VerdictReason.GATE_FAILED,
+        reason=_REASONS.get(first.name, VerdictReason.GATE_FAILED),
         message=f"{first.name}: {first.message}{others}",
         next_step=_show(first, subject),
         blocked_by=first.name,
         final=case.soaked or _expired(case),
     )
+
+
+_REASONS = {
+    GateName.PRODUCTION_IMPACT: VerdictReason.PRODUCTION_HARMED,
+    GateName.CRITICAL_DIFFERENCES: VerdictReason.CRITICAL_DIFFERENCE,
+}
 
 
 def _proceed(case: Case, outcomes: tuple[Outcome, ...], subject: Subject) -> Choice:
@@ -179,6 +184,8 @@ _IN_THE_LOGS = frozenset({GateName.SHADOW_ERRORS, GateName.TIMEOUTS, GateName.LA
 
 
 def _show(gate: Gate, subject: Subject) -> str:
+    if gate.name is GateName.PRODUCTION_IMPACT and gate.result is GateResult.FAILED:
+        return subject.commands.restart()
     mismatches = gate.name is GateName.MATCH_RATE and gate.result is GateResult.FAILED
     if mismatches or gate.name is GateName.CRITICAL_DIFFERENCES:
         return subject.commands.show(_DIFFERENCES)

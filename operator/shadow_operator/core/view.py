@@ -7,7 +7,8 @@ from shadow_operator.api.enums import AfterVerdict, GateName
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import Gate, Status
 from shadow_operator.core.acceptance import Refusal
-from shadow_operator.core.judgement import Judgement
+from shadow_operator.core.guard import GuardRecord
+from shadow_operator.core.judgement import Judgement, Ledger
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import Found
@@ -29,6 +30,13 @@ class View:
     """What is wrong with the stored evidence."""
     last_measurement: float | None = None
     """When comparators were last read, in seconds since the epoch."""
+    ledger: Ledger | None = None
+    """The evidence, as it is from now on."""
+
+    @property
+    def guard(self) -> GuardRecord:
+        """What the production guard makes of it."""
+        return self.ledger.guard if self.ledger else self.situation.guard
 
     @property
     def now(self) -> float:
@@ -63,9 +71,10 @@ class View:
 
     @property
     def paused(self) -> bool:
-        """Whether a person keeps off copies that would be made."""
+        """Whether a person, or the production guard, keeps off copies that would be made."""
         situation = self.situation
         stopped = situation.stop is not None or situation.spec.suspend
+        stopped = stopped or self.guard.holds(situation.spec)
         return situation.wants_clones and stopped and not self.over
 
     @property

@@ -82,6 +82,7 @@ def _short(seconds: float) -> str:
 
 
 _SHORT: Final[Mapping[str, str]] = {
+    GateName.PRODUCTION_IMPACT: "production",
     GateName.CRITICAL_DIFFERENCES: "critical",
     GateName.SHADOW_ERRORS: "errors",
     GateName.ELIGIBLE_SHARE: "eligible",
