@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -38,11 +38,11 @@ CASES = {
         Seen(TIME, 3000, 150, {}, {TIME: 150}),
         CHANGE,
     ),
-    "seven differences without one of the reference are a change before twenty triples": (
-        Seen(TIME, 140, 7, {}, {TIME: 7}),
+    "nineteen differences without one of the reference are a change before twenty triples": (
+        Seen(TIME, 380, 19, {}, {TIME: 19}),
         CHANGE,
     ),
-    "six of them are not": (Seen(TIME, 120, 6, {}, {TIME: 6}), UNDECIDED),
+    "eighteen of them are not": (Seen(TIME, 360, 18, {}, {TIME: 18}), UNDECIDED),
     "a timestamp is undecided while there are fewer than twenty triples": (
         Seen(TIME, 380, 19, {TIME: 19}, {TIME: 19}),
         UNDECIDED,
@@ -67,12 +67,12 @@ CASES = {
         Seen("$.time text", 3000, 150, {TIME: 150}, {"$.time text": 150}),
         CHANGE,
     ),
-    "a rare wrong value is refuted by ten clean extra controls": (
-        Seen("$.sum number 1e0", 12, 600, {}, {}, 10, {}, {"$.sum number 1e0": 10}),
+    "a rare wrong value is refuted by eighteen clean extra controls": (
+        Seen("$.sum number 1e0", 18, 600, {}, {}, 18, {}, {"$.sum number 1e0": 18}),
         CHANGE,
     ),
-    "nine of them leave it undecided": (
-        Seen("$.sum number 1e0", 12, 600, {}, {}, 9, {}, {"$.sum number 1e0": 9}),
+    "seventeen of them leave it undecided": (
+        Seen("$.sum number 1e0", 18, 600, {}, {}, 17, {}, {"$.sum number 1e0": 17}),
         UNDECIDED,
     ),
     "rare noise is excused by extra controls, of which half find the reference odd": (
@@ -127,12 +127,12 @@ CASES = {
         Seen("$ text TooLarge", 12, 150, {"$ text": 70}, {"$ text": 70}),
         UNDECIDED,
     ),
-    "fourteen differences in one direction and none in the other are a change": (
-        Seen("$.state missing", 14, 150, {"$.state missing": 3}, {}),
+    "nineteen differences in one direction and none in the other are a change": (
+        Seen("$.state missing", 19, 150, {"$.state missing": 3}, {}),
         CHANGE,
     ),
-    "thirteen are not": (
-        Seen("$.state missing", 13, 150, {"$.state missing": 3}, {}),
+    "eighteen are not": (
+        Seen("$.state missing", 18, 150, {"$.state missing": 3}, {}),
         NOISE,
     ),
 }
@@ -269,6 +269,40 @@ def test_a_changed_version_is_seen_beside_random_faults(
     reference: Service, shadow: Service, where: str
 ) -> None:
     for seed in range(10):
-        counts = simulated(reference, shadow, seed)
+        counts = simulated(reference, shadow, seed, pairs=10_000)
         standing = RouteNoise(counts, controlled=True).standing(place(where))
         assert standing is CHANGE, f"seed {seed}"
+
+
+# --- judged at every reading ----------------------------------------------------------------------
+
+ODD = "$.pick text"
+
+
+def readings(seed: int, changed: float, number: int) -> Iterator[Standing]:
+    """Judge a field after each reading of 20 pairs, one of them with a control.
+
+    It is another value in one answer of ten. The shadow changes it for good with chance `changed`.
+    """
+    dice = random.Random(seed)  # noqa: S311 - repeatable
+    pairs = 0
+    seen = Counter[str]()
+    for triples in range(1, number + 1):
+        answers = [[dice.random() < 0.1 for _ in range(2)] for _ in range(20)]
+        differs = [one != other or dice.random() < changed for one, other in answers]
+        pairs += sum(differs)
+        seen["shadow"] += differs[0]
+        seen["reference"] += answers[0][0] != (dice.random() < 0.1)
+        uniform = control(triples, {ODD: seen["reference"]}, {ODD: seen["shadow"]})
+        counts = route(20 * triples - pairs, {ODD: pairs}, uniform=uniform)
+        yield RouteNoise(counts, controlled=True).standing(place(ODD))
+
+
+def test_noise_is_no_change_at_any_reading() -> None:
+    for seed in range(40, 80):
+        assert CHANGE not in set(readings(seed, 0.0, 300)), f"seed {seed}"
+
+
+def test_a_field_that_changed_for_good_is_found_beside_noise() -> None:
+    for seed in range(10):
+        assert CHANGE in set(readings(seed, 1.0, 300)), f"seed {seed}"

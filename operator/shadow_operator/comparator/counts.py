@@ -30,7 +30,7 @@ TABLE_PLACES: Final = 256
 """Distinct places in each table of single places."""
 SAMPLES: Final = 2
 """Latest pairs kept per signature."""
-TRIGGERED_PER_SIGNATURE: Final = 20
+TRIGGERED_PER_SIGNATURE: Final = 40
 """A signature that was seen this often needs no further extra control."""
 
 _PLACE_BYTES: Final = 180

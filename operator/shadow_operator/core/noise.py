@@ -13,18 +13,21 @@ at a place, then shadow, reference and control are exchangeable there, and three
    together, or the half where the reference is odd would be missing. See `_views`.
 3. A place that has a direction is as frequent as its opposite.
 
-Where one of them is refuted, the place is a change. Otherwise it is noise once there is enough
-evidence that the reference does disagree with itself in that way, and undecided before.
+The tests are repeated with every reading, so their evidence is a test martingale that holds at
+every look (`core/sequential`). Where one of them is refuted, the place is a change. Otherwise it is
+noise once there is enough evidence that the reference does disagree with itself in that way, and
+undecided before.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from math import log
+from typing import Final, TypeAlias
 
 from shadow_operator.api.evidence import Place, PlaceCount, PlaceKind, RouteCounts
-from shadow_operator.core.statistics import at_least, at_most, no_more_often
+from shadow_operator.core import sequential
 
 MINIMUM_TRIPLES = 20
 """Fewer uniform triples say nothing about noise."""
@@ -32,15 +35,17 @@ MINIMUM_TRIGGERED = 10
 """Nor do fewer triggered ones in which the shadow differed."""
 MINIMUM_DISAGREEMENTS = 3
 """The reference must have disagreed with itself so often in the uniform sample."""
-LEVEL = 0.01
-"""Level of the tests on the uniform sample."""
-TRIGGERED_LEVEL = 0.001
-"""Level of the test on triggered triples: stricter, because its null is met exactly by rare noise
-and the test is repeated with every reading. Ten clean controls refute noise."""
-
-DIRECTION_LEVEL = 0.0001
-"""Level of the test on directions: stricter still, because it uses all pairs and so is repeated
-with every pair. Fourteen differences in one direction and none in the other refute noise."""
+UNIFORM_LEVEL: Final = 2e-5
+"""Level of the test on the uniform sample: nineteen differences of the shadow and none of the
+reference refute noise."""
+TRIGGERED_LEVEL: Final = 4e-5
+"""Level of the test on triggered triples. Eighteen clean controls refute noise; a comparator asks
+up to 20 for each signature, so the level must not be stricter."""
+DIRECTION_LEVEL: Final = 2e-5
+"""Level of the test on directions. Nineteen in one direction and none in the other refute noise."""
+ALL_PAIRS_LEVEL: Final = 2e-5
+"""Level of the comparison of all pairs with the uniform sample. The four add up to 1e-4 for one
+place: one percent for a hundred places, at all looks together."""
 
 BY_KIND_ALONE = frozenset({PlaceKind.TIMESTAMP, PlaceKind.IDENTIFIER})
 """Where there is no control at all, these kinds are excused unseen, and status says so."""
@@ -69,13 +74,13 @@ class _Counts:
     @property
     def exceeds(self) -> bool:
         """Whether the shadow differs in the uniform sample more often than the control."""
-        return at_least(self.shadow, self.shadow + self.reference, 0.5) < LEVEL
+        return _more(self.shadow, self.reference, 0.5, UNIFORM_LEVEL)
 
     @property
     def refuted(self) -> bool:
         """Whether the shadow differs there more than noise would."""
-        triggered = at_most(self.triggered_reference, self.triggered_shadow, 0.5)
-        return self.exceeds or (self.triggered_shadow > 0 and triggered < TRIGGERED_LEVEL)
+        clean = self.triggered_shadow - self.triggered_reference
+        return self.exceeds or _more(clean, self.triggered_reference, 0.5, TRIGGERED_LEVEL)
 
     @property
     def supported(self) -> bool:
@@ -88,10 +93,15 @@ class _Counts:
 
     @property
     def more_often_in_all_pairs(self) -> bool:
-        """Whether all pairs differ there more often than the reference in the uniform sample."""
+        """Whether all pairs differ there more often than the reference in the uniform sample.
+
+        If they differ equally often, a difference is one of the pairs, and not of the reference,
+        with the share that pairs have of both samples.
+        """
         if self.triples < MINIMUM_TRIPLES or not self.shadow:  # or there was no room for the place
             return False
-        return no_more_often(self.reference, self.triples, self.differing, self.pairs) < LEVEL
+        share = self.pairs / (self.pairs + self.triples)
+        return _more(self.differing, self.reference, share, ALL_PAIRS_LEVEL)
 
 
 Key: TypeAlias = tuple[str, PlaceKind]
@@ -149,7 +159,7 @@ class RouteNoise:
         if opposite is None:
             return False
         there, back = self._pairs(place), self._pairs(opposite) + self._route.overflow
-        return at_least(there, there + back, 0.5) < DIRECTION_LEVEL
+        return _more(there, back, 0.5, DIRECTION_LEVEL)
 
     def _pairs(self, place: Place) -> int:
         return self._count(place, lambda other: other == place).differing
@@ -188,6 +198,13 @@ class RouteNoise:
             for count in self._tables[name][1].get(_key(place), ())
         )
         return magnitude(place) <= max(seen, default=-400) + 1
+
+
+def _more(events: int, others: int, share: float, level: float) -> bool:
+    """Whether events are more than `share` of both, at any look, but for a chance of `level`."""
+    if events <= 0:
+        return False
+    return sequential.above(events, events + others, share) >= log(1 / level)
 
 
 def _key(place: Place) -> Key:
