@@ -28,8 +28,8 @@ def judged(ledger: Ledger, **comparison: Any) -> Judgement:
 def differing(*places: str, pairs: int = 50, **changes: Any) -> RouteCounts:
     """Give a route in which these places differ, each in pairs of its own, and so does a state."""
     counted = dict.fromkeys(places, pairs)
-    # Twice as often as the reference, which is a change and no noise.
-    varies = dict.fromkeys((TIME, ID), 20)
+    # Far more often than the reference, which is a change and no noise.
+    varies = dict.fromkeys((TIME, ID), 8)
     most = dict.fromkeys((*places, WRONG, TIME, ID), 50)
     usual: dict[str, Any] = {"uniform": control(100, varies, most), "present": {"$.a": 1.0}}
     return route(1_000, {**counted, WRONG: 50}, **usual | changes)
