@@ -83,6 +83,14 @@ def test_while_all_is_well_the_condition_and_the_gate_have_the_numbers() -> None
     assert status["latency"]["production"] == {"p50": "41.0", "p99": "42.0"}
 
 
+def test_what_was_shown_of_production_stays_shown_after_the_verdict() -> None:
+    run = Guarded(soakSeconds=300)
+    run.go(900)
+    assert run.world.status["phase"] == "Completed"
+    run.go(900)
+    assert (run.condition["status"], run.condition["reason"]) == ("True", "Unaffected")
+
+
 def test_a_suspicion_ends_copies_and_leaves_envoy_where_production_is_seen() -> None:
     run = Guarded()
     run.slow = True

@@ -278,11 +278,19 @@ def _production_unaffected(view: View) -> Observed:
         return Observed(_UNKNOWN, Reason.PRODUCTION_SUSPECTED, text)
     if record.state is GuardState.DEGRADED:
         return Observed(_UNKNOWN, Reason.DEGRADED_REGARDLESS, record.message)
-    seen = impact.impact(situation.spec, view.ledger) if view.ledger else None
-    if seen is None or seen.normal is None or not record.watched:
-        text = "Production was not compared with its normal course yet."
-        return Observed(_UNKNOWN, Reason.NOT_MEASURED, text)
-    return Observed(_TRUE, Reason.UNAFFECTED, seen.sentence)
+    return _course(view)
+
+
+def _course(view: View) -> Observed:
+    """Say how production runs; what was shown stays shown when copies are over."""
+    seen = impact.impact(view.situation.spec, view.ledger) if view.ledger else None
+    gate = view.gate(GateName.PRODUCTION_IMPACT)
+    if seen is not None and seen.normal is not None and view.guard.watched:
+        return Observed(_TRUE, Reason.UNAFFECTED, seen.sentence)
+    if gate and gate.result is GateResult.PASSED:
+        return Observed(_TRUE, Reason.UNAFFECTED, gate.message)
+    text = "Production was not compared with its normal course yet."
+    return Observed(_UNKNOWN, Reason.NOT_MEASURED, text)
 
 
 def _learning_active(view: View) -> Observed:
