@@ -141,6 +141,7 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         crash=_crash(situation),
         standstill="" if mirroring else _standstill(situation),
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
+        spec=situation.spec,
     )
 
 
