@@ -125,8 +125,6 @@ def case(usage: Usage, **changes: object) -> Case:
         ledger=ledger.model_copy(update={"soak": soak, "last_copy": elapsed}),
         tally=tally(asked, Counts(), interval=INTERVAL),
         soaked=elapsed >= asked.soak_seconds,
-        look=None,
-        due=None,
     )
 
 

@@ -40,7 +40,7 @@ def result(alerts: Alerts, ignore: tuple[str, ...] = ()) -> tuple[GateResult, st
     )
     ledger = begin("e", now=0.0, interval=30.0).model_copy(update={"alerts": alerts})
     counted = tally(spec, ledger.counts, interval=30.0)
-    case = Case(spec=spec, ledger=ledger, tally=counted, soaked=False, look=None, due=None)
+    case = Case(spec=spec, ledger=ledger, tally=counted, soaked=False)
     gate = GATES[GateName.ALERTS](case).gate
     return gate.result, gate.message
 

@@ -100,6 +100,7 @@ class Run:
                 mirrors(mirror(pairs)),
                 now=self.now,
                 **({"mirroring": True, "healthy": True, "interval": 30.0} | changes),
+                spec=self.spec,
             )
             self.ledger = guarded(self.spec, before, after, now=self.now)
             self.judge()
@@ -239,14 +240,12 @@ def test_a_rule_that_is_taken_back_turns_the_verdict_back() -> None:
     assert decision(run.judge()) is INVESTIGATE
 
 
-def test_another_threshold_takes_the_look_again() -> None:
+def test_another_threshold_judges_the_past() -> None:
     run = Run(gates={"matchRate": {"minPercent": "90"}})
     assert decision(run.go(660, buggy)) is PROCEED
     run.spec = spec(soakSeconds=600, gates={"matchRate": {"minPercent": "99"}})
     judged = run.judge()
     assert decision(judged) is INVESTIGATE
-    assert judged.look is not None
-    assert judged.look.number == 1
 
 
 def test_without_controls_the_verdict_is_another() -> None:
@@ -313,7 +312,7 @@ def test_time_runs_out_without_a_decision() -> None:
     assert judged.final
 
 
-def test_a_look_that_hangs_on_undecided_pairs_is_not_used_up() -> None:
+def test_a_rate_waits_for_pairs_that_are_undecided() -> None:
     def until_controlled(pairs: int) -> tuple[RouteCounts, ...]:
         odd = f"$.odd text, {TIME}"
         triples = pairs // 20
@@ -329,12 +328,47 @@ def test_a_look_that_hangs_on_undecided_pairs_is_not_used_up() -> None:
 
     run = Run()
     judged = run.go(690, until_controlled)
-    assert judged.look is None
     assert judged.verdict is not None
     assert "waits for what is undecided" in judged.verdict.message
     [odd] = [top for top in judged.comparison.top_differences if top.path == "$.odd"]
     assert odd.excused_by == "undecided: noise or change, more controls will tell"
     assert decision(run.go(60, until_controlled)) is PROCEED
+
+
+def burst_of(mismatches: int, after: int) -> Routes:
+    """Give pairs of which so many differ, all of them right after so many pairs."""
+
+    def routes(pairs: int) -> tuple[RouteCounts, ...]:
+        wrong = mismatches if pairs > after else 0
+        proof = control(40, {}, {STATE: 40}) if wrong else control(0)
+        return (route(pairs - wrong, {STATE: wrong} if wrong else {}, triggered=proof),)
+
+    return routes
+
+
+def test_one_burst_does_not_prove_a_rate() -> None:
+    run = Run(soakSeconds=7200)
+    run.go(7200, burst_of(150, after=30_000))
+    assert INVESTIGATE not in run.decisions
+    [gate] = [gate for gate in run.said[-1].gates if gate.name == "match-rate"]
+    assert gate.result is GateResult.INCONCLUSIVE
+    assert "mismatches come in bursts" in gate.message
+
+
+def test_a_rule_that_is_taken_back_finds_mismatches_that_no_block_has() -> None:
+    run = Run(comparison=IGNORE_STATE)
+    run.go(660, buggy)
+    assert not any(block.differing.get("*", 0) for block in run.ledger.blocks[5:])
+    run.spec = spec(soakSeconds=600)
+    assert decision(run.judge()) is INVESTIGATE
+
+
+def test_a_ledger_with_looks_is_read() -> None:
+    run = Run()
+    run.go(60)
+    text = run.ledger.model_dump_json()
+    old = text.replace('"begun"', '"look":{"number":1,"pairs":9,"time":1,"rules":"x"},"begun"', 1)
+    assert Ledger.model_validate_json(old) == run.ledger
 
 
 # --- details --------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def ledger(counts: Counts, bursts: Bursts = STEADY, load: Load | None = None) ->
 def judged(name: GateName, evidence: Ledger, **changes: Any) -> Gate:
     wanted = spec(**changes)
     counted = tally(wanted, evidence.counts, interval=30.0)
-    case = Case(spec=wanted, ledger=evidence, tally=counted, soaked=True, look=None, due=None)
+    case = Case(spec=wanted, ledger=evidence, tally=counted, soaked=True)
     return GATES[name](case).gate
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shadow_operator.api.enums import GateName, GateResult, ReferenceMode
 from shadow_operator.api.spec import Spec
 from shadow_operator.api.status import Gate, Needs
-from shadow_operator.core.ledger import Ledger, Look
+from shadow_operator.core.ledger import Ledger
 from shadow_operator.core.tally import Tally
 from shadow_operator.core.wording import count, duration
 
@@ -19,10 +19,8 @@ class Case:
     tally: Tally
     soaked: bool
     """Whether the soak is complete."""
-    look: Look | None
-    """The last look at rates, under the rules of now."""
-    due: int | None
-    """Number of the look that is taken now; None: between looks."""
+    design_effect: float = 1.0
+    """So many mismatches count as one, because they come in bursts (`core/clusters`)."""
 
     @property
     def compares(self) -> bool:
@@ -31,8 +29,10 @@ class Case:
 
     @property
     def pairs(self) -> int:
-        """Pairs that the looks are spaced by."""
-        return looked_at(self.spec, self.tally)
+        """Pairs compared or still undecided; requests where nothing is compared."""
+        if not self.compares:
+            return self.tally.attempts
+        return self.tally.compared + self.tally.pending
 
     @property
     def seconds(self) -> float:
@@ -59,15 +59,6 @@ class Outcome:
     gate: Gate
     on_course: bool = False
     """Not passed yet, but it will be with more time of the same kind."""
-    hangs: bool = False
-    """The look of now can't decide, because it hangs on pairs that are not decided yet."""
-
-
-def looked_at(spec: Spec, tally: Tally) -> int:
-    """Return the pairs that looks are spaced by; requests where nothing is compared."""
-    if spec.reference.mode is ReferenceMode.NONE:
-        return tally.attempts
-    return tally.compared + tally.pending
 
 
 def concluded(gate: Gate, result: GateResult, message: str, needs: Needs | None = None) -> Gate:

@@ -6,8 +6,10 @@ from typing import Final
 
 from shadow_operator.api.evidence import SNAPSHOT_SCHEMA, ComparatorSnapshot
 from shadow_operator.api.reasons import SoakReason
+from shadow_operator.api.spec import Spec
 from shadow_operator.core import mix, production, series
 from shadow_operator.core import soak as clock
+from shadow_operator.core.blocks import block
 from shadow_operator.core.ledger import (
     LayerRecord,
     Ledger,
@@ -19,6 +21,7 @@ from shadow_operator.core.ledger import (
     fit,
     process_of,
 )
+from shadow_operator.core.series import appended
 from shadow_operator.core.snapshot import Found, Item, LayerReading, MirrorReading, Unknown
 from shadow_operator.core.soak import DEAD_MAN_SECONDS, SILENT_SECONDS, Soak
 
@@ -54,6 +57,7 @@ def advance(
     standstill: str = "",
     leaving: frozenset[str] = frozenset(),
     pods: Pods | None = None,
+    spec: Spec | None = None,
 ) -> Ledger:
     """Take over what was read at `now` (seconds since the epoch) and move the soak clock.
 
@@ -61,8 +65,9 @@ def advance(
     answer. `crash`: a clause that says how the shadow crashed since the last call, empty if it did
     not. `standstill`: why copies are not wanted, one CamelCase word, where the caller knows better
     than `NotMirroring`. `leaving`: names of pods that are terminating. `pods`: how many pods
-    serve, where that is known. Readings of another epoch,
-    old and repeated ones change no count; unknown ones change nothing.
+    serve, where that is known. `spec`: the rules that say what is no noise in this interval;
+    without them nothing is kept by interval. Readings of another epoch, old and repeated ones
+    change no count; unknown ones change nothing.
     """
     started = bool(ledger.processes or ledger.closed_names)
     before, answered = ledger, ledger.answered
@@ -72,6 +77,7 @@ def advance(
     ledger = _with_mirrors(ledger, mirrors, now, counting=started)
     ledger = _with_processes(ledger, comparators, now)
     ledger = _with_load(ledger, before, pods)
+    ledger = _with_block(before, ledger, spec, now) if spec else ledger
     ledger = _with_layers(ledger, layers, now)
     if not started:
         ledger = _without_earlier(ledger)
@@ -227,6 +233,23 @@ def _with_processes(
         }
     )
     return close(ledger, [p for p in ledger.processes if _is_gone(p, ledger, comparators, now)])
+
+
+def _with_block(before: Ledger, ledger: Ledger, spec: Spec, now: float) -> Ledger:
+    since = before.begun if before.advanced is None else before.advanced
+    new = block(
+        before.counts,
+        ledger.counts,
+        spec,
+        interval=ledger.interval,
+        now=now,
+        seconds=max(0.0, now - since),
+    )
+    return (
+        ledger
+        if new is None
+        else ledger.model_copy(update={"blocks": appended(ledger.blocks, new)})
+    )
 
 
 def _counts_here(ledger: Ledger, snapshot: ComparatorSnapshot) -> bool:

@@ -154,6 +154,7 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         standstill="" if mirroring else _standstill(situation),
         leaving=frozenset(pod.name for pod in situation.pods if pod.terminating),
         pods=_serving(situation),
+        spec=situation.spec,
     )
     return judgement.guarded(situation.spec, current, after, now=situation.now)
 

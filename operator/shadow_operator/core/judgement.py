@@ -21,7 +21,8 @@ from shadow_operator.api.status import (
 )
 from shadow_operator.core import guard, latency, self_test
 from shadow_operator.core import soak as clock
-from shadow_operator.core.case import Case, Outcome, looked_at
+from shadow_operator.core.blocks import effect_of
+from shadow_operator.core.case import Case
 from shadow_operator.core.collect import advance
 from shadow_operator.core.gates import PAUSING, RULED, gates
 from shadow_operator.core.guard import GuardState
@@ -30,17 +31,16 @@ from shadow_operator.core.learning import standing
 from shadow_operator.core.ledger import (
     Decided,
     Ledger,
-    Look,
     UnreadableLedger,
     begin,
     decode,
     encode,
 )
 from shadow_operator.core.proposals import proposal
-from shadow_operator.core.rates import LEVEL, RATES, first_look
+from shadow_operator.core.rates import LEVEL
 from shadow_operator.core.route_gate import listed
 from shadow_operator.core.rules import path_rules, rules_version
-from shadow_operator.core.statistics import lower_bound
+from shadow_operator.core.sequential import upper_bound
 from shadow_operator.core.tally import NOISE, Difference, Tally, tally
 from shadow_operator.core.usage import Usage
 from shadow_operator.core.verdict import Choice, Subject, decide
@@ -93,8 +93,6 @@ class Judgement:
     soak_complete: bool
     untested: tuple[str, ...]
     """Routes with too few pairs to be judged."""
-    look: Look | None
-    """The last look at rates, the one of now included."""
     rules: str
     """Version of the rules that were applied."""
     learning: tuple[GateResult, str] | None
@@ -131,8 +129,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         ledger=ledger,
         tally=counted,
         soaked=soaked,
-        look=ledger.look if ledger.look and ledger.look.rules == rules else None,
-        due=_due_look(spec, ledger, counted, rules) if soaked else None,
+        design_effect=effect_of(ledger.blocks, counted),
     )
     outcomes = gates(case)
     before = ledger.decided if ledger.decided and ledger.decided.rules == rules else None
@@ -143,7 +140,9 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
     return Judgement(
         gates=judged,
         verdict=_verdict(choice, ledger, subject, now) if choice else None,
-        comparison=_comparison(spec, ledger, counted).model_copy(update={"routes": listed(case)}),
+        comparison=_comparison(spec, ledger, counted, case.design_effect).model_copy(
+            update={"routes": listed(case)}
+        ),
         latency=latency.status(counted.counts.timing),
         soak=_soak(spec, soak, complete=soaked),
         coverage=_coverage(ledger),
@@ -155,7 +154,6 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         final=choice.final if choice else False,
         soak_complete=soaked,
         untested=tuple(route.name for route in counted.untested),
-        look=_look_of_now(case, outcomes, rules, now),
         rules=rules,
         learning=_learning(spec, ledger),
         last_copy=ledger.last_copy,
@@ -166,7 +164,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
 
 
 def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> Ledger:
-    """Write down what was decided: looks, the decision, and what gates did to the soak."""
+    """Write down what was decided: the decision, and what gates did to the soak."""
     decided = ledger.decided
     if judgement.verdict:
         decided = Decided(
@@ -174,9 +172,7 @@ def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> L
             time=judgement.verdict.decided_time.timestamp(),
             rules=judgement.rules,
         )
-    return ledger.model_copy(
-        update={"soak": judgement.clock, "look": judgement.look, "decided": decided}
-    )
+    return ledger.model_copy(update={"soak": judgement.clock, "decided": decided})
 
 
 def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
@@ -205,38 +201,6 @@ def _re_judged(ledger: Ledger, rules: str) -> Ledger:
     if ledger.decided is None or ledger.decided.rules == rules:
         return ledger
     return ledger.model_copy(update={"soak": clock.give_back(ledger.soak)})
-
-
-def _due_look(spec: Spec, ledger: Ledger, counted: Tally, rules: str) -> int | None:
-    """Return the number of the look that is due: the first, or a later one at twice the pairs.
-
-    Changed rules judge the same evidence anew, at the level of the look that they replace.
-    """
-    pairs, last = looked_at(spec, counted), ledger.look
-    if pairs < first_look(spec):
-        return None
-    if last is None:
-        return 1
-    if last.rules != rules:
-        return last.number
-    return last.number + 1 if pairs >= 2 * last.pairs else None
-
-
-def _look_of_now(case: Case, outcomes: tuple[Outcome, ...], rules: str, now: float) -> Look | None:
-    """Return the look that is taken now, or the last one; one that hangs is not used up."""
-    if case.due is None or any(outcome.hangs for outcome in outcomes):
-        return case.ledger.look
-    return Look(
-        number=case.due,
-        pairs=case.pairs,
-        time=now,
-        rules=rules,
-        passed=tuple(
-            outcome.gate.name
-            for outcome in outcomes
-            if outcome.gate.name in RATES and outcome.gate.result is GateResult.PASSED
-        ),
-    )
 
 
 def _completed(soak: clock.Soak, now: float) -> clock.Soak:
@@ -279,7 +243,7 @@ def _verdict(choice: Choice, ledger: Ledger, subject: Subject, now: float) -> Ve
     )
 
 
-def _comparison(spec: Spec, ledger: Ledger, counted: Tally) -> ComparisonStatus:
+def _comparison(spec: Spec, ledger: Ledger, counted: Tally, effect: float) -> ComparisonStatus:
     counts, coverage = ledger.counts, ledger.coverage
     strict, all_pairs = counted.mismatched + counted.pending, counted.compared + counted.pending
     strict += counted.unshown
@@ -304,7 +268,9 @@ def _comparison(spec: Spec, ledger: Ledger, counted: Tally) -> ComparisonStatus:
         timeouts=counted.total("shadow_timeouts"),
         match_rate=None if rate is None else ratio_text(rate),
         match_rate_lower_bound=(
-            ratio_text(lower_bound(all_pairs - strict, all_pairs, LEVEL)) if all_pairs else None
+            ratio_text(1 - upper_bound(strict / effect, all_pairs / effect, LEVEL))
+            if all_pairs
+            else None
         ),
         top_differences=tuple(
             _top(difference, proposal(difference, counted, spec.comparison))

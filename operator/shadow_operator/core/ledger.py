@@ -14,10 +14,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shadow_operator.api.enums import Decision, GateName
+from shadow_operator.api.enums import Decision
 from shadow_operator.api.errors import ShadowOperatorError
 from shadow_operator.api.evidence import SAFE_METHODS, ComparatorSnapshot
 from shadow_operator.core.alerts import Alerts
+from shadow_operator.core.blocks import KEPT, Block, folded
 from shadow_operator.core.bursts import Bursts
 from shadow_operator.core.counts import Counts, counts_of, merged, tightened
 from shadow_operator.core.guard import GuardRecord
@@ -170,19 +171,6 @@ class LayerRecord(_Frozen):
     message: str = ""
 
 
-class Look(_Frozen):
-    """The last moment at which ratio gates were allowed to pass (see docs/verdict.md)."""
-
-    number: int
-    """1 for the first."""
-    pairs: int
-    time: float
-    rules: str
-    """Version of the rules under which it was taken."""
-    passed: tuple[GateName, ...] = ()
-    """Ratio gates that passed at it."""
-
-
 class Decided(_Frozen):
     """The verdict as it was last decided."""
 
@@ -234,8 +222,9 @@ class Ledger(_Frozen):
     """When the ledger was last advanced."""
     first_measurement: float | None = None
     last_measurement: float | None = None
-    look: Look | None = None
     decided: Decided | None = None
+    blocks: tuple[Block, ...] = ()
+    """Pairs and differences by interval, the older the coarser."""
 
     @property
     def counts(self) -> Counts:
@@ -398,8 +387,17 @@ def _shrunk(ledger: Ledger, signatures: int, routes: int) -> Ledger:
     recorded = ledger.production
     if signatures < _ROOM[1][0]:
         recorded = lighter(recorded, LEAST_RECORDS)
+    blocks = tuple(
+        block.model_copy(update={"differing": folded(block.differing, min(KEPT, signatures // 16))})
+        for block in ledger.blocks
+    )
     return ledger.model_copy(
-        update={"closed": closed, "processes": tuple(processes), "production": recorded}
+        update={
+            "closed": closed,
+            "processes": tuple(processes),
+            "production": recorded,
+            "blocks": blocks,
+        }
     )
 
 

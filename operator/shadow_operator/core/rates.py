@@ -1,48 +1,30 @@
-"""Gates on rates: exact bounds, looked at seldom, because each look is a chance to be wrong."""
+"""Gates on rates: their bounds hold at every look, so that they are judged at every interval."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from shadow_operator.api.base import ratio
-from shadow_operator.api.enums import GateMode, GateName, GateResult, ReferenceMode
-from shadow_operator.api.spec import ExcessGate, Spec
+from shadow_operator.api.enums import GateName, GateResult
+from shadow_operator.api.spec import ExcessGate
 from shadow_operator.api.status import Gate
+from shadow_operator.core import excess
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
-from shadow_operator.core.statistics import clean_trials, lower_bound, trials_for, upper_bound
+from shadow_operator.core.sequential import lower_bound, trials_below, upper_bound
 from shadow_operator.core.tally import Tally
-from shadow_operator.core.wording import count, percent
+from shadow_operator.core.wording import count, duration, percent
 
 LEVEL: Final = 0.05
-"""Chance, at the first look, that a rate passes although it is just not good enough."""
-EARLY_LEVEL: Final = 0.001
-"""Level at which a rate fails before its look; such a version is far from passing."""
+"""Chance, over a whole run, that a rate passes at any interval although it is not good enough."""
+FALSE_FAILURES: Final = 0.01
+"""Chance, over a whole run, that any rate fails at any interval although it is good enough."""
+FAILING_LEVEL: Final = FALSE_FAILURES / 4
+"""What each of the three gates has of that; the fourth part is for all routes together."""
 EARLY_PAIRS: Final = 100
 """No rate fails before so many pairs: a start is not a trend."""
-REFERENCE_PART: Final = 0.2
-"""Part of the level that pays for the uncertainty of the reference's own errors."""
+BURSTS: Final = 1.5
+"""Design effect from which it is said."""
 _NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
-
-
-def first_look(spec: Spec) -> int:
-    """Return with how many pairs a look can pass at all, so that none is wasted."""
-    needed = [clean_trials(1 - limit, (1 - REFERENCE_PART) * LEVEL) for limit in _limits(spec)]
-    rate = ratio(spec.gates.match_rate.min_percent)
-    compares = spec.reference.mode is not ReferenceMode.NONE
-    if compares and rate < 1 and spec.gates.match_rate.mode != GateMode.OFF:
-        needed.append(clean_trials(rate, LEVEL))
-    return max(needed, default=1)
-
-
-def _limits(spec: Spec) -> list[float]:
-    excesses = (spec.gates.shadow_errors, spec.gates.timeouts)
-    limits = [ratio(g.max_excess_percent) for g in excesses if g.mode != GateMode.OFF]
-    return [limit for limit in limits if limit > 0]
-
-
-def look_level(number: int) -> float:
-    """Return the level of a look: each later one, at twice the pairs, has half of the level."""
-    return float(LEVEL / 2 ** (number - 1))
 
 
 def match_rate(case: Case) -> Outcome:
@@ -56,26 +38,32 @@ def match_rate(case: Case) -> Outcome:
         return inconclusive(name, "No pair was compared yet.")
     # What is undecided counts against passing, and for not failing.
     total, bad = decided + pending, tally.mismatched + pending + tally.unshown
+    limit, effect = 1 - minimum, case.design_effect
+
+    def most(events: int) -> float:
+        return upper_bound(events / effect, total / effect, LEVEL)
+
+    needed = trials_below(tally.mismatched / effect, limit, LEVEL)
     rate = _Rate(
-        passes=lambda level: lower_bound(total - bad, total, level) > minimum,
-        fails=lambda level: upper_bound(total - tally.mismatched, total, level) < minimum,
-        needed=lambda level: trials_for(tally.mismatched, minimum, level),
+        passes=most(bad) < limit,
+        fails=lower_bound(tally.mismatched / effect, total / effect, FAILING_LEVEL) > limit,
+        needed=None if needed is None else ceil(needed * effect),
         trials=total,
-        hangs=lambda level: lower_bound(total - tally.mismatched, total, level) > minimum,
+        hangs=most(tally.mismatched) < limit,
     )
     gate = Gate(
         name=name,
         result=GateResult.INCONCLUSIVE,
         observed=percent(tally.matched / decided) if decided else None,
         threshold=f"> {case.spec.gates.match_rate.min_percent}%",
-        bound=percent(lower_bound(total - bad, total, LEVEL)),
+        bound=percent(1 - most(bad)),
         samples=total,
         source="comparator",
     )
-    return _judged(case, gate, rate, _match_sentence(tally))
+    return _judged(case, gate, rate, _match_sentence(tally, effect))
 
 
-def _match_sentence(tally: Tally) -> str:
+def _match_sentence(tally: Tally, effect: float) -> str:
     judged = "" if tally.judged_share is None else f" ({percent(tally.judged_share)} judged)"
     text = f"{count(tally.matched)} of {count(tally.compared)} pairs match{judged}"
     if tally.pending:
@@ -85,6 +73,8 @@ def _match_sentence(tally: Tally) -> str:
     worst = next((d for d in tally.differences if d.counts), None)
     if worst:
         text += f"; most often {worst.sentence()} in {count(worst.pairs)} pairs"
+    if effect >= BURSTS:
+        text += f"; mismatches come in bursts, so that {effect:.1f} count as one"
     return text
 
 
@@ -105,20 +95,11 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
     limit = ratio(settings.max_excess_percent)
     shadow, reference = case.tally.total(f"shadow_{what}"), case.tally.total(f"reference_{what}")
 
-    def most(level: float) -> float:
-        mine, its = (1 - REFERENCE_PART) * level, REFERENCE_PART * level
-        return upper_bound(shadow, trials, mine) - lower_bound(reference, trials, its)
-
-    def least(level: float) -> float:
-        mine, its = (1 - REFERENCE_PART) * level, REFERENCE_PART * level
-        return lower_bound(shadow, trials, mine) - upper_bound(reference, trials, its)
-
+    most = excess.upper_bound(shadow, reference, trials, LEVEL)
     rate = _Rate(
-        passes=lambda level: most(level) <= limit,
-        fails=lambda level: least(level) > limit,
-        needed=lambda level: trials_for(
-            max(0, shadow - reference), 1 - limit, (1 - REFERENCE_PART) * level
-        ),
+        passes=most <= limit,
+        fails=excess.lower_bound(shadow, reference, trials, FAILING_LEVEL) > limit,
+        needed=excess.requests_below(shadow, reference, limit, LEVEL),
         trials=trials,
     )
     gate = Gate(
@@ -126,7 +107,7 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
         result=GateResult.INCONCLUSIVE,
         observed=_points((shadow - reference) / trials),
         threshold=f"<= {settings.max_excess_percent}%",
-        bound=_points(most(LEVEL)),
+        bound=_points(most),
         samples=trials,
         source="comparator",
     )
@@ -137,68 +118,36 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
     return _judged(case, gate, rate, sentence)
 
 
-def _points(excess: float) -> str:
-    return f"{excess * 100:+.3f}%"
+def _points(difference: float) -> str:
+    return f"{difference * 100:+.3f}%"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rate:
-    passes: Callable[[float], bool]
-    """At this level."""
-    fails: Callable[[float], bool]
-    needed: Callable[[float], int | None]
+    passes: bool
+    fails: bool
+    needed: int | None
     """Trials with which it passes if no further failure comes; None: never."""
     trials: int
-    hangs: Callable[[float], bool] = lambda _: False
+    hangs: bool = False
     """Whether it would pass if all undecided pairs turned out well."""
 
 
 def _judged(case: Case, gate: Gate, rate: _Rate, sentence: str) -> Outcome:
-    """Judge a rate: it passes only at a look, and fails at any time if it is clearly worse."""
-    if rate.trials >= EARLY_PAIRS and rate.fails(EARLY_LEVEL):
+    """Judge a rate by the bounds of now."""
+    if rate.fails and rate.trials >= EARLY_PAIRS:
         return Outcome(concluded(gate, GateResult.FAILED, f"{sentence}."))
-    number = case.due or (case.look.number if case.look else None)
-    if number is None:
-        return _before_look(case, gate, rate, sentence)
-    level = look_level(number)
-    if rate.fails(level):
-        return Outcome(concluded(gate, GateResult.FAILED, f"{sentence}."))
-    if rate.passes(level) if case.due else _passed_before(case, gate.name):
+    if rate.passes:
         return Outcome(concluded(gate, GateResult.PASSED, f"{sentence}."))
-    if case.due and rate.hangs(level):
+    if rate.hangs:
         text = f"{sentence}; the decision waits for what is undecided."
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text), hangs=True)
-    return _between_looks(case, gate, rate, sentence, number)
-
-
-def _passed_before(case: Case, name: GateName) -> bool:
-    return case.look is not None and name in case.look.passed
-
-
-def _before_look(case: Case, gate: Gate, rate: _Rate, sentence: str) -> Outcome:
-    needed = rate.needed(LEVEL)
-    if needed is None:
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text), on_course=not case.soaked)
+    if rate.needed is None:
         return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}. {_NEVER}"))
-    missing = max(0, max(needed, first_look(case.spec)) - rate.trials)
-    needs = case.needs(missing) if missing else None
-    when = "it is judged then" if case.soaked else "it is judged when the soak is complete"
-    wait = f"{wanted(needs)}, {when}" if needs else when
-    eta = needs.eta_seconds if needs else 0
-    return Outcome(
-        concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}; {wait}.", needs),
-        on_course=eta is not None and eta <= case.remaining_soak,
-    )
-
-
-def _between_looks(case: Case, gate: Gate, rate: _Rate, sentence: str, number: int) -> Outcome:
-    needed = rate.needed(look_level(number + 1))
-    if needed is None:
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}. {_NEVER}"))
-    looked = case.pairs if case.due or case.look is None else case.look.pairs
-    needs = case.needs(max(1, needed - rate.trials, 2 * looked - case.pairs))
-    text = f"{sentence}; that does not decide yet, {wanted(needs)}."
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text, needs))
-
-
-RATES: Final = frozenset({GateName.MATCH_RATE, GateName.SHADOW_ERRORS, GateName.TIMEOUTS})
-"""Gates that can pass only at a look."""
+    needs = case.needs(max(1, rate.needed - rate.trials))
+    text, eta = f"{sentence}; {wanted(needs)}", needs.eta_seconds
+    late = eta is not None and not case.soaked and eta > case.remaining_soak
+    if late:
+        text += f", which is more than the {duration(case.remaining_soak)} that the soak still has"
+    on_course = eta is not None and eta <= case.remaining_soak
+    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{text}.", needs), on_course=on_course)
