@@ -10,11 +10,9 @@ from scipy import stats
 from shadow_operator.core.statistics import (
     at_least,
     at_most,
-    clean_trials,
     lower_bound,
     no_more_often,
     regularized_beta,
-    trials_for,
     upper_bound,
 )
 
@@ -61,24 +59,6 @@ def test_the_hypergeometric_test_is_fishers() -> None:
 @pytest.mark.parametrize(("x", "expected"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
 def test_the_beta_function_has_its_ends_and_its_middle(x: float, expected: float) -> None:
     assert regularized_beta(3, 3, x) == pytest.approx(expected)
-
-
-def test_about_three_thousand_clean_pairs_prove_999_per_mille() -> None:
-    assert clean_trials(0.999, 0.05) == 2995
-    assert lower_bound(2995, 2995, 0.05) > 0.999
-    assert lower_bound(2994, 2994, 0.05) < 0.999
-
-
-@pytest.mark.parametrize("failures", [0, 1, 5, 40])
-def test_trials_for_is_the_first_number_that_passes(failures: int) -> None:
-    needed = trials_for(failures, 0.999, 0.05)
-    assert needed is not None
-    assert lower_bound(needed - failures, needed, 0.05) > 0.999
-    assert lower_bound(needed - 1 - failures, needed - 1, 0.05) <= 0.999
-
-
-def test_no_number_of_trials_proves_all() -> None:
-    assert trials_for(0, 1.0, 0.05) is None
 
 
 def test_a_day_at_a_thousand_pairs_a_second_is_bounded_in_an_instant() -> None:

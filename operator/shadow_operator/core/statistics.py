@@ -6,7 +6,7 @@ distribution is made, because what matters here are a few mismatches in thousand
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import ceil, exp, lgamma, log, log1p, sqrt
+from math import exp, lgamma, log, log1p, sqrt
 
 _TINY = 1e-300
 _PRECISION = 1e-14
@@ -112,36 +112,6 @@ def student_quantile(level: float, freedom: float) -> float:
     """
     x = _crossing(lambda x: regularized_beta(freedom / 2, 0.5, x) / 2 < level)
     return sqrt(freedom * (1 / x - 1))
-
-
-def clean_trials(rate: float, level: float) -> int:
-    """Return how many trials without a failure put the lower bound of success above `rate`.
-
-    For 99.9 % at 5 %: 2,995.
-    """
-    if rate <= 0.0:
-        return 1
-    return ceil(log(level) / log(rate) + 1e-9) if rate < 1.0 else 2**53
-
-
-@lru_cache(maxsize=256)
-def trials_for(failures: int, rate: float, level: float) -> int | None:
-    """Return how many trials with so many failures put the lower bound of success above `rate`.
-
-    None where no number of trials can (a rate of 100 %).
-    """
-    if rate >= 1.0:
-        return None
-    low, high = failures, max(clean_trials(rate, level), failures + 1)
-    while lower_bound(high - failures, high, level) <= rate:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if lower_bound(middle - failures, middle, level) > rate:
-            high = middle
-        else:
-            low = middle
-    return high
 
 
 def no_more_often(few: int, of: int, many: int, of_many: int) -> float:
