@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from scipy import stats
 
 from shadow_operator.adapters.learning import read
 from shadow_operator.api.enums import GateName, GateResult
@@ -18,7 +17,6 @@ from shadow_operator.core.learning import Learning, noted, standing
 from shadow_operator.core.ledger import LARGEST_BYTES, decode, encode, size
 from shadow_operator.core.names import clones_policy
 from shadow_operator.core.snapshot import Found, Item, LearningReading, Unknown
-from shadow_operator.core.trends import trend
 from tests.support.readings import EPOCH, spec
 from tests.support.world import NAME, World, up
 
@@ -136,17 +134,6 @@ def test_the_trend_of_the_error_gradient_has_an_interval(
     _, sentence = standing(learning, 30.0 * len(readings))
     assert text in sentence
     assert len(sentence) <= 240
-
-
-def test_a_trend_is_that_of_theil_and_sen() -> None:
-    dice = random.Random(7)  # noqa: S311 - repeatable
-    times = [float(number) for number in range(60)]
-    values = [3 - time / 20 + dice.gauss(0, 0.5) for time in times]
-    found, expected = trend(times, values), stats.theilslopes(values, times, 0.95)
-    assert found is not None
-    assert found.slope == pytest.approx(expected.slope)
-    assert found.low == pytest.approx(expected.low_slope, rel=0.02)
-    assert found.high == pytest.approx(expected.high_slope, rel=0.02)
 
 
 def test_a_day_of_learning_in_a_hundred_pods_take_little_room() -> None:

@@ -7,9 +7,9 @@ from typing import Final, Self
 from pydantic import BaseModel, ConfigDict
 
 from shadow_operator.api.enums import GateResult
+from shadow_operator.core.growth import Point, trend
 from shadow_operator.core.series import appended
 from shadow_operator.core.snapshot import Found, Item, LearningReading, Unknown
-from shadow_operator.core.trends import trend
 from shadow_operator.core.wording import count, duration
 
 SILENT_SECONDS: Final = 900.0
@@ -106,14 +106,23 @@ def standing(learning: Learning, now: float) -> tuple[GateResult, str]:
 
 
 def _gradient(learning: Learning) -> str:
-    known = [(one.end, one.gradient) for one in learning.series if one.gradient is not None]
+    known = [
+        Point(one.end - one.seconds / 2, one.gradient, one.seconds)
+        for one in learning.series
+        if one.gradient is not None
+    ]
     if not known:
         return ""
-    text = f"; error gradient {known[-1][1]:.3g}"
-    found = trend([end / 3600 for end, _ in known], [value for _, value in known])
+    text = f"; error gradient {known[-1].value:.3g}"
+    found = trend(known)
     if found is None:
         return f"{text}, too few readings for a trend"
-    word = "falls" if found.high < 0 else "rises" if found.low > 0 else "no clear trend"
-    return (
-        f"{text}, {word}: {found.slope:+.2g} an hour (95%: {found.low:+.2g} to {found.high:+.2g})"
+    slope, low, high = (
+        3600 * value for value in (found.slope, found.lower(_SIDE), found.upper(_SIDE))
     )
+    word = "falls" if high < 0 else "rises" if low > 0 else "no clear trend"
+    return f"{text}, {word}: {slope:+.2g} an hour (95%: {low:+.2g} to {high:+.2g})"
+
+
+_SIDE: Final = 0.025
+"""Level of each side of an interval at 95 %."""
