@@ -12,7 +12,7 @@ ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
 .PHONY: help venv cli lock demo demo-down cluster cluster-down install load examples test test-apart \
-        test-unit check generate bench clean clean-cache
+        test-unit check generate bench bench-judgement clean clean-cache
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ generate: venv ## Write crds/, the chart's copy and docs/reference.md from the m
 
 bench: venv ## Measure the comparator beside a bare fan-out
 	@$(BIN)/python -m bench.comparator
+
+bench-judgement: venv ## Simulate the judge, asked at every interval of a day: how often it is wrong
+	@$(BIN)/python -m bench.judgement
 
 venv: $(VENV)/.stamp ## Install the locked dependencies into .venv
 

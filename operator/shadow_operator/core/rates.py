@@ -27,6 +27,18 @@ BURSTS: Final = 1.5
 _NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
 
 
+def passes(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
+    """Return whether events are shown to be rarer than `limit`; `effect` of them count as one."""
+    return upper_bound(events / effect, trials / effect, LEVEL) < limit
+
+
+def fails(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
+    """Return whether events are shown to be more frequent than `limit`; as `passes`."""
+    if trials < EARLY_PAIRS:
+        return False
+    return lower_bound(events / effect, trials / effect, FAILING_LEVEL) > limit
+
+
 def match_rate(case: Case) -> Outcome:
     """Response match rate (runbook: > 99.9 %)."""
     name, tally = GateName.MATCH_RATE, case.tally
@@ -40,23 +52,20 @@ def match_rate(case: Case) -> Outcome:
     total, bad = decided + pending, tally.mismatched + pending + tally.unshown
     limit, effect = 1 - minimum, case.design_effect
 
-    def most(events: int) -> float:
-        return upper_bound(events / effect, total / effect, LEVEL)
-
     needed = trials_below(tally.mismatched / effect, limit, LEVEL)
     rate = _Rate(
-        passes=most(bad) < limit,
-        fails=lower_bound(tally.mismatched / effect, total / effect, FAILING_LEVEL) > limit,
+        passes=passes(bad, total, limit, effect),
+        fails=fails(tally.mismatched, total, limit, effect),
         needed=None if needed is None else ceil(needed * effect),
         trials=total,
-        hangs=most(tally.mismatched) < limit,
+        hangs=passes(tally.mismatched, total, limit, effect),
     )
     gate = Gate(
         name=name,
         result=GateResult.INCONCLUSIVE,
         observed=percent(tally.matched / decided) if decided else None,
         threshold=f"> {case.spec.gates.match_rate.min_percent}%",
-        bound=percent(1 - most(bad)),
+        bound=percent(1 - upper_bound(bad / effect, total / effect, LEVEL)),
         samples=total,
         source="comparator",
     )
