@@ -16,7 +16,8 @@ def test_the_judge_finds_nothing_where_there_is_nothing_and_a_planted_fault(
 ) -> None:
     (shadow,) = example(shadow_cluster, "shadow.yaml")
     waits = {"selfTest": "Unchanged", "shadow": {"image": "localhost/nobody-has-this:1"}}
-    shadow["spec"] = hal9.merged(shadow["spec"], {**hal9.QUICK, "gates": JUDGED, **waits})
+    quick = hal9.merged(hal9.QUICK, {"gates": JUDGED, **waits})
+    shadow["spec"] = hal9.merged(shadow["spec"], quick)
     clients = hal9.traffic(
         shadow_cluster.hal9_image,
         *("--get=/products", "--get=/products/7", "--get=/products/20"),

@@ -225,7 +225,9 @@ def _after_failures(spec: Spec, ledger: Ledger, judged: tuple[Gate, ...], now: f
             reason += f": {ledger.usage.last_restart}"
         return clock.restart(soak, now=now, reason=reason, failing=True)
     if required:
-        return clock.forfeit(soak, now=now, reason=f"gate {required[0]} failed")
+        reasons = [f"gate {name} failed" for name in required]
+        lasts = soak.failing and soak.restart_reason in reasons
+        return clock.forfeit(soak, now=now, reason=soak.restart_reason if lasts else reasons[0])
     return clock.hold(soak)
 
 

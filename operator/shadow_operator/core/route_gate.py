@@ -13,14 +13,13 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult, RouteResul
 from shadow_operator.api.status import Gate, Needs, RouteStatus
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.compare import same_route
+from shadow_operator.core.rates import FAILING_LEVEL
 from shadow_operator.core.representative import not_representative
 from shadow_operator.core.sequential import lower_bound, upper_bound
 from shadow_operator.core.tally import RouteTally
 from shadow_operator.core.unproven import advised, allowed_unproven, production_of
 from shadow_operator.core.wording import count, percent, ratio_text
 
-FAIL_LEVEL: Final = 0.001
-"""Chance that any route of a version that is just good enough fails, at any look, ever."""
 BOUND_LEVEL: Final = 0.05
 """Level of the lower bound that status shows for a route."""
 LISTED: Final = 20
@@ -162,8 +161,9 @@ def _fails(case: Case, route: RouteTally) -> RouteJudgement | None:
     total = route.compared + route.pending
     if settings.mode is not GateMode.REQUIRED or total < case.spec.gates.minimum_pairs.per_route:
         return None
-    level = FAIL_LEVEL / len(case.tally.routes)
-    if lower_bound(route.mismatched, total, level) <= 1 - ratio(settings.min_percent):
+    level, effect = FAILING_LEVEL / len(case.tally.routes), case.design_effect
+    shown = lower_bound(route.mismatched / effect, total / effect, level)
+    if shown <= 1 - ratio(settings.min_percent):
         return None
     worst = next((d for d in case.tally.differences if d.route == route.name and d.counts), None)
     text = f"{count(route.mismatched)} of {count(total)} pairs mismatch"
