@@ -56,15 +56,15 @@ def folded(differing: Mapping[str, int], room: int) -> dict[str, int]:
 
 def block(
     before: Counts, after: Counts, spec: Spec, *, interval: float, now: float, seconds: float
-) -> Block | None:
-    """Return what came since `before`, under the rules of now; None where no pair did.
+) -> Block:
+    """Return what came since `before`, under the rules of now.
 
     Evidence that is folded to fit moves to the overflow and comes back with the next reading: more
     than the sum of all has grown by is not taken for new.
     """
-    pairs = _pairs(after) - _pairs(before)
+    end, pairs = round(now, 1), _pairs(after) - _pairs(before)
     if pairs <= 0:
-        return None
+        return Block(end=end, seconds=seconds, pairs=0)
     differences = tally(spec, after, interval=interval).differences
     old = _differing(before, differences, _is_open)
     new = _differing(after, differences, _is_open)
@@ -74,7 +74,7 @@ def block(
     for key, count in sorted(added.items(), key=lambda item: (-item[1], item[0])):
         grown[key] = min(room, max(0, count))
         room -= grown[key]
-    return Block(end=now, seconds=seconds, pairs=pairs, differing=folded(grown, KEPT))
+    return Block(end=end, seconds=seconds, pairs=pairs, differing=folded(grown, KEPT))
 
 
 def effect_of(blocks: tuple[Block, ...], tallied: Tally) -> float:
@@ -83,15 +83,23 @@ def effect_of(blocks: tuple[Block, ...], tallied: Tally) -> float:
     What was excused when it came and counts now is in no block: it is taken as spread evenly, and
     so are mismatches from before blocks were kept.
     """
+    events = mismatches(blocks, tallied)
+    clusters = zip((float(b.pairs) for b in blocks), events, strict=True)
+    return design_effect(clusters, spread=max(0.0, tallied.mismatched - sum(events)))
+
+
+def mismatches(blocks: tuple[Block, ...], tallied: Tally) -> list[float]:
+    """Return the mismatches of each block under the rules of now, as well as that is known.
+
+    Of differences that a block does not tell apart, the share counts that counts of all.
+    """
     now = _differing(tallied.counts, tallied.differences, lambda d: d.counts)
     named = [sum(n for key, n in b.differing.items() if key in now) for b in blocks]
     other = [b.differing.get(OTHER, 0) for b in blocks]
     mismatched, known = tallied.mismatched, sum(named)
     share = min(1.0, mismatched / known) if known else 0.0
     rest = min(1.0, max(0, mismatched - known) / sum(other)) if sum(other) else 0.0
-    events = [share * n + rest * o for n, o in zip(named, other, strict=True)]
-    clusters = zip((float(b.pairs) for b in blocks), events, strict=True)
-    return design_effect(clusters, spread=max(0.0, mismatched - sum(events)))
+    return [share * n + rest * o for n, o in zip(named, other, strict=True)]
 
 
 def _is_open(difference: Difference) -> bool:

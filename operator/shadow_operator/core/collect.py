@@ -77,7 +77,6 @@ def advance(
     ledger = _with_mirrors(ledger, mirrors, now, counting=started)
     ledger = _with_processes(ledger, comparators, now)
     ledger = _with_load(ledger, before, pods)
-    ledger = _with_block(before, ledger, spec, now) if spec else ledger
     ledger = _with_layers(ledger, layers, now)
     if not started:
         ledger = _without_earlier(ledger)
@@ -92,7 +91,7 @@ def advance(
         crash=crash,
         standstill=standstill,
     )
-    return fit(ledger)
+    return fit(_with_interval(before, ledger, spec, now) if spec else ledger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,20 +234,25 @@ def _with_processes(
     return close(ledger, [p for p in ledger.processes if _is_gone(p, ledger, comparators, now)])
 
 
-def _with_block(before: Ledger, ledger: Ledger, spec: Spec, now: float) -> Ledger:
-    since = before.begun if before.advanced is None else before.advanced
+def _with_interval(before: Ledger, ledger: Ledger, spec: Spec, now: float) -> Ledger:
+    """Keep what came in this interval, by itself."""
+    seconds = max(0.0, now - (before.begun if before.advanced is None else before.advanced))
     new = block(
-        before.counts,
-        ledger.counts,
-        spec,
-        interval=ledger.interval,
-        now=now,
-        seconds=max(0.0, now - since),
+        before.counts, ledger.counts, spec, interval=ledger.interval, now=now, seconds=seconds
     )
-    return (
-        ledger
-        if new is None
-        else ledger.model_copy(update={"blocks": appended(ledger.blocks, new)})
+    soak = ledger.soak
+    interval = ledger.totals.since(
+        before.totals,
+        now=now,
+        seconds=seconds,
+        soaked=soak.counted,
+        standstill=soak.standstill or (SoakReason.GATE_FAILED if soak.failing else ""),
+    )
+    return ledger.model_copy(
+        update={
+            "blocks": appended(ledger.blocks, new),
+            "intervals": appended(ledger.intervals, interval),
+        }
     )
 
 

@@ -24,6 +24,7 @@ from shadow_operator.core.counts import Counts, counts_of, merged, tightened
 from shadow_operator.core.guard import GuardRecord
 from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.histogram import Timing
+from shadow_operator.core.intervals import StoredIntervals, Totals
 from shadow_operator.core.learning import Learning
 from shadow_operator.core.production import Course, StoredBins, lighter
 from shadow_operator.core.snapshot import MirrorReading
@@ -225,6 +226,18 @@ class Ledger(_Frozen):
     decided: Decided | None = None
     blocks: tuple[Block, ...] = ()
     """Pairs and differences by interval, the older the coarser."""
+    intervals: StoredIntervals = ()
+    """What else came by interval; it ends where `blocks` does, record by record."""
+
+    @property
+    def totals(self) -> Totals:
+        """Totals of now, of which intervals are the differences."""
+        return Totals.of(
+            (self.closed, *(process.counts for process in self.processes)),
+            expected=self.coverage.expected,
+            received=self.received,
+            answered=self.answered,
+        )
 
     @property
     def counts(self) -> Counts:
@@ -397,6 +410,7 @@ def _shrunk(ledger: Ledger, signatures: int, routes: int) -> Ledger:
             "processes": tuple(processes),
             "production": recorded,
             "blocks": blocks,
+            "intervals": tuple(interval.lighter for interval in ledger.intervals),
         }
     )
 
