@@ -14,12 +14,13 @@ from shadow_operator.core.compare import (
     MAX_LEAVES,
     Answer,
     IncomparableError,
+    Pods,
     compare,
     decompress,
     rule_matcher,
 )
 from shadow_operator.core.differing import magnitude
-from shadow_operator.core.shape import SHOWN_AFTER, Shape
+from shadow_operator.core.shape import MAX_FOLLOWED, SHOWN_AFTER, Shape
 
 JSON = {"content-type": "application/json"}
 UUID = "6f1c1f8e-0f5b-4d0e-9a0b-0b9a3c1f2e{:02d}"
@@ -60,13 +61,24 @@ BODIES: dict[str, tuple[object, object, set[str]]] = {
     "a number by all of it": ({"a": 0}, {"a": 5}, {"$.a number 1e0"}),
     "ISO times": (
         {"at": "2025-01-02T03:04:05Z"},
-        {"at": "2025-01-02T03:04:06.25+01:00"},
+        {"at": "2025-01-02T04:04:06.25+01:00"},
         {"$.at timestamp"},
     ),
     "RFC 1123 times": (
         {"at": "Thu, 02 Jan 2025 03:04:05 GMT"},
-        {"at": "Fri, 03 Jan 2025 03:04:05 GMT"},
+        {"at": "Thu, 02 Jan 2025 03:04:15 GMT"},
         {"$.at timestamp"},
+    ),
+    "times an hour apart": (
+        {"at": "2025-01-02T03:04:05Z"},
+        {"at": "2025-01-02T03:04:05+01:00"},
+        {"$.at timestamp 1e3"},
+    ),
+    "dates a day apart": ({"at": "2025-01-02"}, {"at": "2025-01-01"}, {"$.at timestamp 1e4"}),
+    "milliseconds for seconds are no times": (
+        {"at": 1735787045},
+        {"at": 1735787045000},
+        {"$.at number 1e-1"},
     ),
     "epoch seconds": ({"at": 1735787045}, {"at": 1735787046.5}, {"$.at timestamp"}),
     "epoch milliseconds as text": (
@@ -418,3 +430,53 @@ def test_an_answer_equals_itself(value: object) -> None:
     assert compare(Shape(), of(value), of(value)).places == frozenset()
     kinds = {place[1] for place in compare(Shape(), of({"k": value}), of({})).places}
     assert kinds == {PlaceKind.MISSING}
+
+
+@pytest.mark.parametrize(
+    ("reference", "shadow", "more", "less"),
+    [
+        ({"a": 1}, {"a": 2}, 1, 0),
+        ({"a": 2}, {"a": 1}, 0, 1),
+        ({"a": [1, 2]}, {"a": [1]}, 0, 1),
+        ({"a": "some words"}, {"a": "other words"}, 0, 0),
+        ({"a": "some words"}, {"a": "some"}, 0, 1),
+        ({"a": "x"}, {"a": "some words"}, 1, 0),
+        ({"a": 1}, {"a": "x"}, 0, 0),
+    ],
+)
+def test_which_side_has_more_is_counted(
+    reference: object, shadow: object, more: int, less: int
+) -> None:
+    shape = Shape()
+    compare(shape, of(reference), of(shadow))
+    compare(shape, of(shadow), of(reference), count=False)
+    node = shape.body.key("a", 1)
+    assert (node.more, node.less) == (more, less)
+
+
+def test_values_are_followed_in_the_pod_that_answered() -> None:
+    shape = Shape()
+    for second in range(30):
+        reference, shadow, control = (
+            of({"up": second + start, "name": f"pod {start}", "at": f"{second * start}"})
+            for start in (5, 7, 9)
+        )
+        pods = Pods("r1", "s1", is_shadow=True, time=second)
+        compare(shape, reference, shadow, pods=pods)
+        pods = Pods("r1", "r2", is_shadow=False, time=second)
+        compare(shape, reference, control, count=False, pods=pods)
+    trends = {name: shape.body.key(name, 3).instances for name in ("up", "name", "at")}
+    assert {name: found and found.trend for name, found in trends.items()} == {
+        "up": "rising 0 %",
+        "name": "constant",
+        "at": "neither",
+    }
+
+
+def test_only_so_many_places_are_followed() -> None:
+    shape = Shape()
+    many = MAX_FOLLOWED + 5
+    left, right = ({"k" * (n + 1): n + add for n in range(many)} for add in (0, 1))
+    pods = Pods("r1", "s1", is_shadow=True, time=0)
+    assert len(compare(shape, of(left), of(right), pods=pods).places) == many
+    assert sum(node.instances is not None for node in shape) == MAX_FOLLOWED

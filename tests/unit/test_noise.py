@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shadow_operator.api.evidence import RouteCounts
+from shadow_operator.api.evidence import PathCount, RouteCounts
 from shadow_operator.core.noise import RouteNoise, Standing
 from tests.support.readings import control, place, route, table
 
@@ -26,9 +26,14 @@ class Seen:
     triggered: int = 0
     triggered_reference: Mapping[str, int] = field(default_factory=dict)
     triggered_shadow: Mapping[str, int] = field(default_factory=dict)
+    within_pods: str = "neither"
+    more: int = 0
+    less: int = 0
 
 
 TIME = "$.time timestamp"
+NEAR, FAR = "$.served number 1e-3", "$.served number 1e-1"
+LENGTH = "$.items length"
 CASES = {
     "a timestamp that the reference also changes is noise": (
         Seen(TIME, 3000, 150, {TIME: 150}, {TIME: 150}),
@@ -127,6 +132,64 @@ CASES = {
         Seen("$ text TooLarge", 12, 150, {"$ text": 70}, {"$ text": 70}),
         UNDECIDED,
     ),
+    "a time that may be seconds off does not excuse one that is a day off": (
+        Seen("$.time timestamp 1e4", 3000, 150, {TIME: 150}, {"$.time timestamp 1e4": 150}),
+        CHANGE,
+    ),
+    "a time that is off by as much as the reference's own is noise": (
+        Seen("$.time timestamp 1e4", 300, 150, {"$.time timestamp 1e4": 15, TIME: 90}, {TIME: 90}),
+        NOISE,
+    ),
+    "a counter of the instance is noise, however far off the pods are": (
+        Seen(FAR, 3000, 150, {NEAR: 150}, {FAR: 150}, within_pods="rising 3 %"),
+        NOISE,
+    ),
+    "it is undecided while the pods were not followed for long enough": (
+        Seen(FAR, 3000, 150, {NEAR: 150}, {FAR: 150}, within_pods=""),
+        UNDECIDED,
+    ),
+    "a counter that rises twice as fast is a change": (
+        Seen(FAR, 3000, 150, {NEAR: 150}, {FAR: 150}, within_pods="rising 50 %"),
+        CHANGE,
+    ),
+    "a number of the request is a change": (
+        Seen(FAR, 3000, 150, {NEAR: 150}, {FAR: 150}, within_pods="neither"),
+        CHANGE,
+    ),
+    "what the reference's pods usually have in common is no value of the instance": (
+        Seen(
+            "$.x number 1e0",
+            3000,
+            150,
+            {"$.x number 1e0": 5},
+            {"$.x number 1e0": 150},
+            within_pods="constant",
+        ),
+        CHANGE,
+    ),
+    "the start of each instance is noise": (
+        Seen(
+            "$.time timestamp 1e3",
+            3000,
+            150,
+            {TIME: 150},
+            {"$.time timestamp 1e3": 150},
+            within_pods="constant",
+        ),
+        NOISE,
+    ),
+    "random lengths that are nearly always shorter are a change": (
+        Seen(LENGTH, 300, 150, {LENGTH: 100}, {LENGTH: 100}, more=30, less=270),
+        CHANGE,
+    ),
+    "random lengths of which two thirds are longer are noise": (
+        Seen(LENGTH, 300, 150, {LENGTH: 100}, {LENGTH: 100}, more=200, less=100),
+        NOISE,
+    ),
+    "random texts that are cut are a change": (
+        Seen("$.pick text", 3000, 150, {"$.pick text": 150}, {"$.pick text": 150}, less=3000),
+        CHANGE,
+    ),
     "nineteen differences in one direction and none in the other are a change": (
         Seen("$.state missing", 19, 150, {"$.state missing": 3}, {}),
         CHANGE,
@@ -138,6 +201,18 @@ CASES = {
 }
 
 
+def _path(seen: Seen) -> PathCount:
+    return PathCount(
+        path=place(seen.where).path,
+        reference=3000,
+        shadow=3000,
+        leaves=3000,
+        more=seen.more,
+        less=seen.less,
+        within_pods=seen.within_pods,
+    )
+
+
 @pytest.mark.parametrize(("seen", "expected"), CASES.values(), ids=CASES.keys())
 def test_a_place_stands_as_its_controls_say(seen: Seen, expected: Standing) -> None:
     counts = route(
@@ -145,7 +220,7 @@ def test_a_place_stands_as_its_controls_say(seen: Seen, expected: Standing) -> N
         {seen.where: seen.pairs},
         uniform=control(seen.triples, seen.reference, seen.shadow),
         triggered=control(seen.triggered, seen.triggered_reference, seen.triggered_shadow),
-    )
+    ).model_copy(update={"paths": (_path(seen),)})
     assert RouteNoise(counts, controlled=True).standing(place(seen.where)) is expected
 
 

@@ -59,8 +59,9 @@ class Place(_Wire):
     detail: str = ""
     """From a closed vocabulary: `200>500` (status, reference first), `string>number` (type),
     `1e-3` (number: its relative difference is above that, and at most ten times as much, or the
-    next of `ComparatorConfig.edges`), `TooLarge` (text and length: why bodies that differ were not
-    looked through); else empty."""
+    next of `ComparatorConfig.edges`), `1e4` (timestamp: more than 10,000 seconds apart, and at most
+    ten times as much; empty up to ten seconds), `TooLarge` (text and length: why bodies that differ
+    were not looked through); else empty."""
 
     @property
     def unread(self) -> bool:
@@ -128,6 +129,14 @@ class PathCount(_Wire):
     pairs: int = 0
     """Compared pairs that `reference` and `shadow` are counted of: those of processes that export
     this path. 0: all of the route."""
+    more: int = 0
+    """Pairs in which the shadow's number was larger, its array longer, or its text more than twice
+    as long."""
+    less: int = 0
+    """The reverse."""
+    within_pods: str = ""
+    """How the value that differs behaves within each pod: `constant`, `rising 3 %` (how far the
+    growth of both roles is apart), `neither`, or empty while that is not known."""
 
 
 class Sketch(_Wire):

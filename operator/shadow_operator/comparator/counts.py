@@ -14,6 +14,7 @@ from shadow_operator.core.compare import (
     Answer,
     Difference,
     IncomparableError,
+    Pods,
     compare,
     rule_matcher,
 )
@@ -247,6 +248,7 @@ class RouteTally:
                 unordered=rules.unordered,
                 edges=rules.edges,
                 marker=rules.marker,
+                pods=Pods(reference.pod, shadow.pod, is_shadow=True, time=now),
             )
         except IncomparableError as error:
             self.incomparable[str(error)] += 1
@@ -255,7 +257,7 @@ class RouteTally:
         self.leaves += found.leaves
         self._time(shadow, reference, now)
         if control is not None:
-            self._control(self.uniform, reference, control, found.places, rules)
+            self._control(self.uniform, reference, control, found.places, rules, now=now)
         tally = self._differing(found.places, rules, now)
         if tally is None:
             return None
@@ -278,9 +280,11 @@ class RouteTally:
         reference: Result,
         control: Result,
         rules: RouteRules,
+        *,
+        now: float,
     ) -> None:
         """Count the control that was asked for because a pair differed."""
-        self._control(self.triggered, reference, control, question.places, rules)
+        self._control(self.triggered, reference, control, question.places, rules, now=now)
 
     def _control(
         self,
@@ -289,6 +293,8 @@ class RouteTally:
         control: Result,
         shadow_places: Iterable[Difference],
         rules: RouteRules,
+        *,
+        now: float,
     ) -> None:
         if reference.answer is None or control.answer is None:
             return
@@ -301,6 +307,7 @@ class RouteTally:
                 edges=rules.edges,
                 marker=rules.marker,
                 count=False,
+                pods=Pods(reference.pod, control.pod, is_shadow=False, time=now),
             )
         except IncomparableError:
             return

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import chain
 
 from shadow_operator.api.evidence import (
@@ -23,6 +24,7 @@ from shadow_operator.comparator.counts import (
 )
 from shadow_operator.comparator.sketch import merged, wire
 from shadow_operator.core.compare import Difference
+from shadow_operator.core.instances import merged as merged_trend
 from shadow_operator.core.shape import Node
 
 
@@ -146,6 +148,9 @@ def _path(path: str, nodes: Sequence[Node]) -> PathCount:
         shadow=min(pairs, sum(node.shadow for node in nodes)),
         leaves=sum(below.leaves for below in _distinct(nodes)),
         pairs=pairs,
+        more=sum(node.more for node in nodes),
+        less=sum(node.less for node in nodes),
+        within_pods=reduce(merged_trend, (n.instances.trend for n in nodes if n.instances), ""),
     )
 
 

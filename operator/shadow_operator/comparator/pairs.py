@@ -307,7 +307,9 @@ class Pairs:
             control = (await self._calls(copy, request, extra, results))[0]
         finally:
             self._extra -= 1
-        doubt.tally.control(doubt.question, doubt.reference, control, doubt.rules)
+        doubt.tally.control(
+            doubt.question, doubt.reference, control, doubt.rules, now=self._clock()
+        )
 
     def _plan(self, copy: Copy) -> "_Plan | Shed":
         """Choose the pods of a pair."""

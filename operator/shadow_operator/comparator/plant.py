@@ -11,8 +11,8 @@ from shadow_operator.core.compare import Answer, IncomparableError, Text
 from shadow_operator.core.fold import (
     identifier_family,
     looks_like_data,
-    number_is_time,
-    text_is_time,
+    number_scale,
+    text_time,
 )
 
 ONE_IN: Final = 50
@@ -74,8 +74,8 @@ def _leaves(
 
 def _varies_by_kind(value: Any) -> bool:
     if isinstance(value, str):
-        return text_is_time(value) or identifier_family(value) is not None
-    return not isinstance(value, bool) and number_is_time(value)
+        return text_time(value) is not None or identifier_family(value) is not None
+    return not isinstance(value, bool) and number_scale(value) is not None
 
 
 def _other(value: Any) -> Any:

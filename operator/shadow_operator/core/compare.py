@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from shadow_operator.api.evidence import PathRule, PlaceKind
-from shadow_operator.core.differing import Edges, edges_of, magnitude
-from shadow_operator.core.fold import identifier_family, number_is_time, text_is_time
+from shadow_operator.core.differing import Edges, apart, edges_of, magnitude
+from shadow_operator.core.fold import identifier_family, number_scale, text_time
 from shadow_operator.core.shape import BOTH, REFERENCE, SHADOW, Node, Shape
 
 MAX_DEPTH: Final = 64
@@ -242,6 +242,18 @@ def _anonymous(template: str) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """Who answered, so that values of an instance are told from those of a request."""
+
+    reference: str
+    other: str
+    """The shadow's pod, or that of the control."""
+    is_shadow: bool
+    time: float
+    """Seconds."""
+
+
 def compare(
     shape: Shape,
     reference: Answer,
@@ -251,8 +263,11 @@ def compare(
     edges: Edges | None = None,
     marker: str = "",
     count: bool = True,
+    pods: Pods | None = None,
 ) -> Comparison:
     """Compare two answers of one route; `count` adds to the shape what was there.
+
+    With `pods` the values that differ are followed within each pod.
 
     `edges` are those of numbers' relative differences, `marker` is a header of which only the
     presence counts.
@@ -269,7 +284,7 @@ def compare(
         raise IncomparableError(MEMORY)
     if count and reference.cut and shadow.cut and reference.status == shadow.status:
         raise IncomparableError(reference.cut)
-    walk = _Walk(shape, unordered, edges or edges_of(), marker, count=count)
+    walk = _Walk(shape, unordered, edges or edges_of(), marker, pods, count=count)
     if count:
         shape.status.reference += 1
         shape.status.shadow += 1
@@ -283,7 +298,9 @@ def compare(
 class _Walk:
     """One comparison in progress."""
 
-    __slots__ = ("count", "edges", "leaves", "marker", "pair", "places", "shape", "unordered")
+    __slots__ = (
+        "count", "edges", "leaves", "marker", "pair", "places", "pods", "shape", "unordered",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -291,10 +308,12 @@ class _Walk:
         unordered: Callable[[str], bool] | None,
         edges: Edges,
         marker: str,
+        pods: Pods | None,
         *,
         count: bool,
     ) -> None:
         self.shape = shape
+        self.pods = pods
         self.unordered = unordered
         self.edges = edges
         self.marker = shape.marker = marker
@@ -307,6 +326,19 @@ class _Walk:
 
     def add(self, node: Node, kind: PlaceKind, detail: str = "") -> None:
         self.places.add((node, kind, detail))
+
+    def values(self, node: Node, left: Any, right: Any, more: float) -> None:
+        """Note two values that differ; `more` says whether the right one is more than the other."""
+        if self.count:
+            node.more += more > 0
+            node.less += more < 0
+        pods = self.pods
+        followed = self.shape.follow(node) if pods is not None else None
+        if pods is None or followed is None:
+            return
+        if self.count:  # or it was noted with the pair
+            followed.add(pods.reference, left, pods.time, shadow=False)
+        followed.add(pods.other, right, pods.time, shadow=pods.is_shadow)
 
     # -- headers
 
@@ -338,8 +370,9 @@ class _Walk:
         if rule is HeaderRule.NAMES and _cookie_names(value) != _cookie_names(other):
             self.add(node, PlaceKind.HEADER)
         elif rule is HeaderRule.VALUE and _media(value) != _media(other):
-            kind = _text_kind(value, other)
-            self.add(node, PlaceKind.HEADER if kind is PlaceKind.TEXT else kind)
+            kind, detail = _text_kind(value, other)
+            self.add(node, PlaceKind.HEADER if kind is PlaceKind.TEXT else kind, detail)
+            self.values(node, value, other, _longer(value, other))
 
     # -- bodies
 
@@ -477,16 +510,22 @@ class _Walk:
         if names[0] != names[1]:
             self.add(node, PlaceKind.TYPE, f"{names[0]}>{names[1]}")
         elif left != right:
-            self.add(node, *self._leaf_kind(names[0], left, right))
+            kind, detail = self._leaf_kind(names[0], left, right)
+            self.add(node, kind, detail)
+            if kind is PlaceKind.NUMBER:
+                self.values(node, left, right, 1 if right > left else -1)
+            elif kind is not PlaceKind.BOOLEAN:
+                self.values(node, left, right, _longer(left, right))
 
     def _leaf_kind(self, name: str, left: Any, right: Any) -> tuple[PlaceKind, str]:
         if name == "boolean":
             return PlaceKind.BOOLEAN, ""
         if name == "number":
-            if number_is_time(left) and number_is_time(right):
-                return PlaceKind.TIMESTAMP, ""
+            scale = number_scale(left)
+            if scale is not None and scale == number_scale(right):
+                return PlaceKind.TIMESTAMP, apart((right - left) / scale)
             return PlaceKind.NUMBER, magnitude(left, right, self.edges)
-        return _text_kind(left, right), ""
+        return _text_kind(left, right)
 
     def _objects(self, node: Node, left: dict[str, Any], right: dict[str, Any], depth: int) -> None:
         if (not left and not right) or self.leaves > MAX_LEAVES:
@@ -515,6 +554,9 @@ class _Walk:
     def _arrays(self, node: Node, left: list[Any], right: list[Any], depth: int) -> None:
         if len(left) != len(right):
             self.add(node, PlaceKind.LENGTH)
+            if self.count:
+                node.more += len(right) > len(left)
+                node.less += len(right) < len(left)
         if not left and not right:
             self._leaf(node)
             return
@@ -637,13 +679,24 @@ def _content_name(content: object) -> str:
     return "text" if content.data else "empty"
 
 
-def _text_kind(left: str, right: str) -> PlaceKind:
-    if text_is_time(left) and text_is_time(right):
-        return PlaceKind.TIMESTAMP
+def _text_kind(left: str, right: str) -> tuple[PlaceKind, str]:
+    time = text_time(left)
+    if time is not None and (other := text_time(right)) is not None:
+        return PlaceKind.TIMESTAMP, apart(other - time)
     family = identifier_family(left)
     if family is not None and family == identifier_family(right):
-        return PlaceKind.IDENTIFIER
-    return PlaceKind.TEXT
+        return PlaceKind.IDENTIFIER, ""
+    return PlaceKind.TEXT, ""
+
+
+def _longer(left: Any, right: Any) -> int:
+    """Say whether a text is more than twice as long as another (1), or the reverse (-1).
+
+    A little longer is no sign: names of pods are part of many a text.
+    """
+    if not (isinstance(left, str) and isinstance(right, str)):
+        return 0
+    return (len(right) > 2 * len(left)) - (len(left) > 2 * len(right))
 
 
 def _media(value: str) -> str:

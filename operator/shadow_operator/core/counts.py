@@ -18,6 +18,7 @@ from shadow_operator.api.evidence import (
     Sketch,
 )
 from shadow_operator.core.histogram import Timing, timing_of
+from shadow_operator.core.instances import merged as merged_trend
 
 OTHER_ROUTES: Final = "{*}"
 """Template under which routes are counted that found no room."""
@@ -182,6 +183,9 @@ def _merged_paths(paths: Iterable[PathCount]) -> tuple[PathCount, ...]:
             shadow=path.shadow + other.shadow,
             leaves=path.leaves + other.leaves,
             pairs=path.pairs + other.pairs,
+            more=path.more + other.more,
+            less=path.less + other.less,
+            within_pods=merged_trend(path.within_pods, other.within_pods),
         )  # fmt: skip
     return tuple(by_path[name] for name in sorted(by_path))
 

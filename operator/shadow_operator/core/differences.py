@@ -98,7 +98,6 @@ class Judge:
         self.route = route
         self.rules = rules
         noise = RouteNoise(route, controlled=controlled)
-        alone = "" if controlled else ": by its kind alone, there is no control"
         self.excused: dict[Place, str] = {}
         """By a rule, or as noise."""
         self.expected: dict[Place, ExpectedVariation] = {}
@@ -112,7 +111,7 @@ class Judge:
             if excused:
                 self.excused[place] = excused
             elif stands is Standing.NOISE:
-                self.excused[place] = f"{NOISE}{alone}"
+                self.excused[place] = f"{NOISE}: {noise.reason(place)}"
             else:
                 if rule is not None:
                     self.expected[place] = rule

@@ -81,6 +81,21 @@ def magnitude(left: float, right: float, edges: Edges | None = None) -> str:
     return edges.names[max(0, below - 1)]
 
 
+def apart(seconds: float) -> str:
+    """Return how far two times are apart: `1e4` for more than 10,000 seconds, up to ten times that.
+
+    Empty for ten seconds or less: so long a call may take.
+    """
+    power = 0
+    while power < LONGEST and abs(seconds) > 10 ** (power + 1):
+        power += 1
+    return f"1e{power}" if power else ""
+
+
+LONGEST: Final = 10
+"""Power of ten of the seconds between times that are centuries apart."""
+
+
 def _exactly(left: float, right: float) -> Fraction:
     one, other = Fraction(repr(left)), Fraction(repr(right))
     return abs(one - other) / max(abs(one), abs(other))

@@ -5,7 +5,7 @@ program; everything else folds to a wildcard.
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 NAME_LIMIT = 48
@@ -62,27 +62,42 @@ EPOCH_LAST = 2_208_988_800
 """2040-01-01."""
 
 
-def number_is_time(number: float) -> bool:
-    """Say whether a number is a plausible time: epoch seconds, milli-, micro- or nanoseconds."""
-    return any(
-        EPOCH_FIRST * scale <= number <= EPOCH_LAST * scale for scale in (1, 10**3, 10**6, 10**9)
-    )
+_SCALES = (1, 10**3, 10**6, 10**9)
 
 
-def text_is_time(text: str) -> bool:
-    """Say whether a text parses as a time: ISO 8601, RFC 1123, or epoch digits."""
+def number_scale(number: float) -> int | None:
+    """Return how many of its units a second has, where a number is a plausible time since 1970.
+
+    None: it is none.
+    """
+    for scale in _SCALES:
+        if EPOCH_FIRST * scale <= number <= EPOCH_LAST * scale:
+            return scale
+    return None
+
+
+def text_time(text: str) -> float | None:
+    """Return the seconds since 1970 that a text says: ISO 8601, RFC 1123, or epoch digits.
+
+    A time without a zone is taken for UTC. None: it says none.
+    """
     if len(text) > 40:
-        return False
+        return None
     try:
         if _ISO.match(text):
-            datetime.fromisoformat(text.replace(",", "."))
-            return True
+            return _seconds(datetime.fromisoformat(text.replace(",", ".")))
         if _RFC_1123.match(text):
-            parsedate_to_datetime(text)
-            return True
-    except ValueError:
-        return False
-    return _DIGITS.match(text) is not None and number_is_time(float(text))
+            return _seconds(parsedate_to_datetime(text))
+    except (ValueError, OverflowError):
+        return None
+    if _DIGITS.match(text) is None:
+        return None
+    scale = number_scale(float(text))
+    return None if scale is None else float(text) / scale
+
+
+def _seconds(time: datetime) -> float:
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 _IDENTIFIERS = {

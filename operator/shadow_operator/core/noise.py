@@ -11,12 +11,18 @@ at a place, then shadow, reference and control are exchangeable there, and three
    so the control differs from the reference in at least half of the triggered triples. Some places
    say which of both is odd: in `200>503` the shadow, in `503>200` the reference. These belong
    together, or the half where the reference is odd would be missing. See `_views`.
-3. A place that has a direction is as frequent as its opposite.
+3. A place that has a direction is as frequent as its opposite. Of numbers and lengths, which may
+   hang on how busy a pod is, one direction may be up to three times as frequent.
 
 The tests are repeated with every reading, so their evidence is a test martingale that holds at
 every look (`core/sequential`). Where one of them is refuted, the place is a change. Otherwise it is
 noise once there is enough evidence that the reference does disagree with itself in that way, and
 undecided before.
+
+A value of the instance (`core/instances`) is refuted by no pair: there are only as many of them as
+pods, so that they are not exchangeable from pair to pair. Where the reference's pods usually differ
+from each other, and every pod of both roles keeps its value, or lets it rise at the same pace, it
+is noise whatever the tests say.
 """
 
 from collections import defaultdict
@@ -27,7 +33,7 @@ from math import log
 from typing import Final, TypeAlias
 
 from shadow_operator.api.evidence import Place, PlaceCount, PlaceKind, RouteCounts
-from shadow_operator.core import sequential
+from shadow_operator.core import instances, sequential
 
 MINIMUM_TRIPLES = 20
 """Fewer uniform triples say nothing about noise."""
@@ -43,12 +49,22 @@ TRIGGERED_LEVEL: Final = 4e-5
 up to 20 for each signature, so the level must not be stricter."""
 DIRECTION_LEVEL: Final = 2e-5
 """Level of the test on directions. Nineteen in one direction and none in the other refute noise."""
+ONE_WAY_SHARE: Final = 0.75
+"""So much of what differs in size may be larger in the shadow, or smaller."""
 ALL_PAIRS_LEVEL: Final = 2e-5
 """Level of the comparison of all pairs with the uniform sample. The four add up to 1e-4 for one
 place: one percent for a hundred places, at all looks together."""
 
 BY_KIND_ALONE = frozenset({PlaceKind.TIMESTAMP, PlaceKind.IDENTIFIER})
 """Where there is no control at all, these kinds are excused unseen, and status says so."""
+
+
+_GRADED = frozenset({PlaceKind.NUMBER, PlaceKind.TIMESTAMP})
+"""Kinds whose detail says by how much, as a power of ten."""
+_SIZED = frozenset({PlaceKind.NUMBER, PlaceKind.LENGTH, PlaceKind.TEXT})
+"""Kinds of which either side has more."""
+_FOLLOWED = _GRADED | {PlaceKind.TEXT, PlaceKind.IDENTIFIER, PlaceKind.HEADER}
+"""Kinds of values that are followed within each pod."""
 
 
 class Standing(StrEnum):
@@ -92,6 +108,15 @@ class _Counts:
         )
 
     @property
+    def usual(self) -> bool:
+        """Whether the reference's pods differ from each other there most of the time."""
+        uniform = self.triples >= MINIMUM_TRIPLES and 2 * self.reference >= self.triples
+        return uniform or (
+            self.triggered_shadow >= MINIMUM_TRIGGERED
+            and 2 * self.triggered_reference >= self.triggered_shadow
+        )
+
+    @property
     def more_often_in_all_pairs(self) -> bool:
         """Whether all pairs differ there more often than the reference in the uniform sample.
 
@@ -122,6 +147,7 @@ class RouteNoise:
                 places = tuple(place for place in signature.places if _key(place) == key)
                 self._signatures[key].append((signature.pairs, places))
         self._hinted = _by_key(route.hinted)
+        self._paths = {count.path: count for count in route.paths}
         self._tables = {
             "reference": (route.uniform, _by_key(route.uniform.reference)),
             "shadow": (route.uniform, _by_key(route.uniform.shadow)),
@@ -133,20 +159,60 @@ class RouteNoise:
         """Say what a place is."""
         if not self._controlled:
             return Standing.NOISE if place.kind in BY_KIND_ALONE else Standing.CHANGE
+        of_instance = self._of_instance(place)
+        if of_instance is Standing.NOISE:
+            return of_instance
         exact = self._count(place, lambda other: _as_bad(place, other))
         views = [self._count(place, view) for view in _views(place)]
-        if exact.exceeds or any(view.refuted for view in views) or self._one_way(place):
-            return Standing.CHANGE
+        refuted = exact.exceeds or any(view.refuted for view in views)
+        if refuted or self._one_way(place) or self._grown(place):
+            return of_instance
         if self._supported(place, views):
             return Standing.NOISE
-        return Standing.CHANGE if exact.more_often_in_all_pairs else Standing.UNDECIDED
+        return of_instance if exact.more_often_in_all_pairs else Standing.UNDECIDED
+
+    def reason(self, place: Place) -> str:
+        """Say what shows that a place is noise."""
+        if not self._controlled:
+            return "by its kind alone, there is no control"
+        if self._of_instance(place) is Standing.NOISE:
+            alike = self._paths[place.path].within_pods == instances.CONSTANT
+            how = "keeps its own" if alike else "lets it rise at the same pace"
+            return f"a value of the instance, each pod {how}"
+        count = self._count(place, lambda _: True)
+        if count.reference:
+            return f"the reference differs from itself in {count.reference} of {count.triples}"
+        return (
+            f"the reference differs from itself in {count.triggered_reference} of "
+            f"{count.triggered_shadow} that were asked again"
+        )
+
+    def _of_instance(self, place: Place) -> Standing:
+        """Say whether the place holds a value of the instance; change: it does not."""
+        path = self._paths.get(place.path)
+        if path is None or place.kind not in _FOLLOWED:
+            return Standing.CHANGE
+        if not self._count(place, lambda _: True).usual:
+            return Standing.CHANGE
+        if path.within_pods == instances.UNKNOWN:
+            return Standing.UNDECIDED
+        known = instances.is_instance(path.within_pods)
+        return Standing.NOISE if known else Standing.CHANGE
+
+    def _grown(self, place: Place) -> bool:
+        """Whether the shadow's numbers or lengths are nearly all larger, or nearly all smaller."""
+        path = self._paths.get(place.path)
+        if path is None or place.kind not in _SIZED:
+            return False
+        larger, smaller = max(path.more, path.less), min(path.more, path.less)
+        return _more(larger, smaller, ONE_WAY_SHARE, DIRECTION_LEVEL)
 
     def _supported(self, place: Place, views: list[_Counts]) -> bool:
         """Whether the reference differs from itself in the same way.
 
-        Its hiccups with 503 do not excuse a 404. Only for numbers the way is a matter of degree.
+        Its hiccups with 503 do not excuse a 404. Only numbers and times have degrees.
         """
-        if place.kind is PlaceKind.NUMBER:
+        if place.kind in _GRADED:
             return views[0].supported and self._in_range(place)
         return all(view.supported for view in views)
 
@@ -190,8 +256,6 @@ class RouteNoise:
         Noise in the last digit of a number does not excuse a difference of one percent; random
         numbers excuse one that is a power of ten larger than any seen so far.
         """
-        if place.kind is not PlaceKind.NUMBER:
-            return True
         seen = (
             magnitude(count.place)
             for name in ("reference", "triggered_reference")
@@ -220,7 +284,7 @@ def _views(place: Place) -> tuple[View, ...]:
     so if one of shadow and reference is 503 and the other is not, the control differs from the
     reference in half of the cases, whatever else it may be.
     """
-    if place.kind is PlaceKind.NUMBER:
+    if place.kind in _GRADED:
         return (lambda _: True, lambda other: _as_bad(place, other))
     if place.kind in {PlaceKind.MISSING, PlaceKind.EXTRA}:
         return (lambda _: True,)
@@ -261,12 +325,12 @@ def _by_key(table: Iterable[PlaceCount]) -> dict[Key, list[PlaceCount]]:
 
 
 def _as_bad(place: Place, other: Place) -> bool:
-    if place.kind is PlaceKind.NUMBER:
+    if place.kind in _GRADED:
         return magnitude(other) >= magnitude(place)
     return other == place
 
 
 def magnitude(place: Place) -> int:
-    """Return the power of ten of a number's relative difference: -3 for `1e-3`."""
+    """Return the power of ten: -3 for `1e-3`, by how much numbers differ; 0 for times."""
     exponent = place.detail.partition("e")[2]
     return int(exponent) if exponent.lstrip("+-").isdigit() else 0

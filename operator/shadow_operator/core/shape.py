@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from shadow_operator.core.fold import NAME_LIMIT, looks_like_data
+from shadow_operator.core.instances import Instances
 
 REFERENCE: Final = 1
 SHADOW: Final = 2
@@ -25,6 +26,8 @@ MAX_KEYS: Final = 256
 MAX_PATH: Final = 200
 """Characters of a path; deeper places share one `{*}`."""
 MAX_HEADERS: Final = 64
+MAX_FOLLOWED: Final = 24
+"""Places of which each pod is followed by itself."""
 SHOWN_AFTER: Final = 3
 """A key, or a header that is not a known one, is shown once it was there in this many pairs: what
 occurs once may be somebody's name."""
@@ -60,10 +63,13 @@ class Node:
         "children",
         "differed",
         "folded",
+        "instances",
         "items",
         "last",
         "leaves",
         "length",
+        "less",
+        "more",
         "name",
         "parent",
         "reference",
@@ -91,6 +97,11 @@ class Node:
         self.sides = 0
         self.leaves = 0
         self.differed = False
+        self.more = 0
+        """Pairs in which the shadow had a larger number, a longer array, or text twice as long."""
+        self.less = 0
+        self.instances: Instances | None = None
+        """How its value behaves within each pod; None: not followed."""
 
     def see(self, pair: int, sides: int) -> None:
         """Count this place for one pair, once per side however many items have it."""
@@ -186,6 +197,7 @@ class Shape:
 
     def __init__(self) -> None:
         self.nodes = 0
+        self.followed = 0
         self.pairs = 0
         """Compared pairs so far; also marks in a node that it was counted for this pair."""
         self.body = Node(self, "$")
@@ -193,6 +205,13 @@ class Shape:
         self.headers: dict[str, Node] = {}
         self.marker = ""
         """A header whose name the operator told, so that it is always shown."""
+
+    def follow(self, node: Node) -> Instances | None:
+        """Return how a place is followed in each pod; None where there is no room for another."""
+        if node.instances is None and self.followed < MAX_FOLLOWED:
+            self.followed += 1
+            node.instances = Instances()
+        return node.instances
 
     @property
     def full(self) -> bool:
