@@ -17,7 +17,7 @@ SELECTS_ALL = {
 
 
 def not_supported(world: World) -> None:
-    world.edit(approval="Required")
+    world.edit(reference={"mode": "Production"})
 
 
 def without_deployment(world: World) -> None:
@@ -44,7 +44,7 @@ def selected(world: World) -> None:
 
 
 REASONS: dict[str, tuple[Callable[[World], Any], str]] = {
-    "NotSupportedYet": (not_supported, "approval"),
+    "NotSupportedYet": (not_supported, "reference.mode"),
     "ProductionNotFound": (without_deployment, "create it, or correct spec.productionRef"),
     "ChildNameTaken": (with_a_stranger, "Delete it or make it anew under another name"),
 }

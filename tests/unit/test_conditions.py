@@ -167,7 +167,7 @@ TABLE: dict[str, tuple[Callable[[], World], dict[str, tuple[str, str]]]] = {
         },
     ),
     "refused": (
-        edited(approval="Required"),
+        edited(reference={"mode": "Production"}),
         {
             "Accepted": ("False", "NotSupportedYet"),
             "MirroringActive": ("True", "Mirroring"),

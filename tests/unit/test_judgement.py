@@ -550,7 +550,7 @@ def test_the_same_ledger_and_rules_give_the_same_verdict(
     again = judge(run.spec, settled, SUBJECT, now=500.0)
     assert decision(again) is decision(once) or not once.soak_complete
     failing = any(
-        gate.result is GateResult.FAILED and run.spec.gates.mode(gate.name) is GateMode.REQUIRED
+        gate.result is GateResult.FAILED and run.spec.mode(gate.name) is GateMode.REQUIRED
         for gate in once.gates
     )
     assert once.verdict is None or (decision(once) is INVESTIGATE) == failing

@@ -15,6 +15,7 @@ from pydantic.config import JsonDict
 
 from shadow_operator.api.names import NAME_MAX_LENGTH, Role
 from shadow_operator.api.presets import HAL9
+from shadow_operator.api.records import Record
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import (
     EgressTarget,
@@ -152,6 +153,13 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = MappingProxyType(
                 "virtualServiceRef names the route that provider Istio edits: set it with that "
                 "provider, and with no other",
                 ".provider",
+            ),
+        ),
+        Record: (
+            Rule(
+                "self.decision == 'Noted' || has(self.epoch)",
+                "name the epoch that is approved or rejected, as status.verdict.epoch has it",
+                ".epoch",
             ),
         ),
         PlaceRule: (_NAMES_A_PLACE,),

@@ -132,6 +132,14 @@ class Approval(StrEnum):
     REQUIRED = "Required"
 
 
+class RecordedDecision(StrEnum):
+    """What a person says in `spec.records`."""
+
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+    NOTED = "Noted"
+
+
 class GateMode(StrEnum):
     """Whether a gate blocks."""
 
@@ -144,7 +152,10 @@ class GateMode(StrEnum):
 
 
 class GateName(StrEnum):
-    """Gates in the order in which they are judged; `spec.gates` has a field for each."""
+    """Gates in the order in which they are judged.
+
+    `spec.gates` has a field for each but the last, which `spec.approval` asks for.
+    """
 
     PRODUCTION_IMPACT = "production-impact"
     CRITICAL_DIFFERENCES = "critical-differences"
@@ -166,6 +177,7 @@ class GateName(StrEnum):
     RESOURCES = "resources"
     MEMORY_GROWTH = "memory-growth"
     ALERTS = "alerts"
+    APPROVAL = "approval"
 
 
 class GateResult(StrEnum):

@@ -7,7 +7,7 @@ schema stays stable while features arrive. A feature that works loses its line h
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shadow_operator.api.enums import Approval, MirrorProvider, ReferenceMode
+from shadow_operator.api.enums import MirrorProvider, ReferenceMode
 from shadow_operator.api.spec import Spec
 
 
@@ -31,11 +31,6 @@ NOT_YET: tuple[NotYet, ...] = (
         lambda spec: spec.mirror.provider in {MirrorProvider.GATEWAY_API, MirrorProvider.ISTIO},
         "this provider is not supported yet; set provider: Envoy, or External and send copies to "
         "the comparator's Service yourself.",
-    ),
-    NotYet(
-        "spec.approval",
-        lambda spec: spec.approval is not Approval.NOT_REQUIRED,
-        "approval by a person is not supported yet; set approval: NotRequired.",
     ),
 )
 

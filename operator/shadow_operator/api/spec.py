@@ -45,6 +45,7 @@ from shadow_operator.api.enums import (
     SelfTest,
 )
 from shadow_operator.api.presets import PRESETS, Preset
+from shadow_operator.api.records import Record
 
 
 class ProductionRef(Model):
@@ -613,11 +614,6 @@ class Gates(Model):
     alerts: AlertsGate = AlertsGate()
     """Alerts since mirroring began."""
 
-    def mode(self, gate: GateName) -> GateMode:
-        """Give the mode of the gate."""
-        settings: GateSettings | AdvisoryGateSettings = getattr(self, gate.replace("-", "_"))
-        return settings.mode
-
 
 class Guard(Model):
     """When production counts as harmed, so that mirroring stops at once.
@@ -737,12 +733,27 @@ class Spec(Model):
     `Disabled`."""
 
     approval: Approval = Approval.NOT_REQUIRED
-    """`Required`: a person must approve before the verdict can be `ProceedToCanary`. Default:
-    `NotRequired`."""
+    """`Required`: a person must approve the epoch (`records`) before the verdict can be
+    `ProceedToCanary`; a rejection makes it `Investigate`. No approval overrides a gate that failed.
+    Default: `NotRequired`."""
+
+    records: Annotated[
+        tuple[Record, ...], Field(max_length=32, json_schema_extra=keyed_by("time", "by"))
+    ] = ()
+    """What people decided and noted: who, when and why. `kubectl shadow approve`, `reject` and
+    `note` write it, and it may stand in Git as well."""
 
     layer_path_template: PathTemplate | None = None
     """Path on the shadow where a layer tells its health; `{layer}` is its name in lower case, e.g.
     `/layers/{layer}/health`. Default: the preset's; needed for layers without a preset."""
+
+    def mode(self, gate: GateName) -> GateMode:
+        """Give the mode of the gate."""
+        if gate is GateName.APPROVAL:
+            wanted = self.approval is Approval.REQUIRED
+            return GateMode.REQUIRED if wanted else GateMode.OFF
+        settings: GateSettings | AdvisoryGateSettings = getattr(self.gates, gate.replace("-", "_"))
+        return settings.mode
 
     @property
     def effective_preset(self) -> Preset | None:

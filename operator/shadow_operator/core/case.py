@@ -21,6 +21,8 @@ class Case:
     """Whether the soak is complete."""
     design_effect: float = 1.0
     """So many mismatches count as one, because they come in bursts (`core/clusters`)."""
+    shadow_image: str = ""
+    """Image id of the shadow; empty while it is not known."""
 
     @property
     def compares(self) -> bool:

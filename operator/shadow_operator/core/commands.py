@@ -49,6 +49,11 @@ class Commands:
         resource = f"{SHORT_NAME}/{self.name}"
         return self.run("wait", resource, f"--for=condition={condition}", f"--timeout={seconds}s")
 
+    def approve(self) -> str:
+        """Approve what was judged, with a reason."""
+        where = f"--namespace {self.namespace} --name {self.name}"
+        return f'kubectl shadow approve {where} --note "<why>"'
+
     def show(self, path: str) -> str:
         """Print a part of the resource."""
         return self.run("get", SHORT_NAME, self.name, "-o", f"jsonpath={shlex.quote(path)}")

@@ -210,7 +210,7 @@ def _responses_match(view: View) -> Observed:
             Reason.NOT_REQUESTED,
             "There is no reference (spec.reference.mode: None), so nothing is compared.",
         )
-    if all(spec.gates.mode(gate) is GateMode.OFF for gate in _COMPARING):
+    if all(spec.mode(gate) is GateMode.OFF for gate in _COMPARING):
         return Observed(
             _UNKNOWN, Reason.NOT_REQUESTED, f"The gates {' and '.join(_COMPARING)} are Off."
         )
@@ -239,8 +239,8 @@ def _resources_acceptable(view: View) -> Observed:
     """Whether what the shadow uses is acceptable; an Advisory gate is shown and decides nothing."""
     spec = view.situation.spec
     judged = [gate for name in _RESOURCES if (gate := view.gate(name))]
-    required = [gate for gate in judged if spec.gates.mode(gate.name) is GateMode.REQUIRED]
-    if all(spec.gates.mode(name) is GateMode.OFF for name in _RESOURCES):
+    required = [gate for gate in judged if spec.mode(gate.name) is GateMode.REQUIRED]
+    if all(spec.mode(name) is GateMode.OFF for name in _RESOURCES):
         return Observed(_UNKNOWN, Reason.NOT_REQUESTED, "The gates on resources are Off.")
     deciding = required or judged
     for gate in deciding:

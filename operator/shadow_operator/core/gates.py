@@ -9,6 +9,7 @@ from typing import Final
 from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, MirrorProvider
 from shadow_operator.api.status import Gate
 from shadow_operator.core.alerts import since
+from shadow_operator.core.approval import approval
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.impact import production_impact
 from shadow_operator.core.latency import latency_p50, latency_p99
@@ -35,7 +36,7 @@ STALE_INTERVALS: Final = 3
 def gates(case: Case) -> tuple[Outcome, ...]:
     """Judge every gate that is not off, in order."""
     return tuple(
-        judge(case) for name, judge in GATES.items() if case.spec.gates.mode(name) != GateMode.OFF
+        judge(case) for name, judge in GATES.items() if case.spec.mode(name) != GateMode.OFF
     )
 
 
@@ -312,8 +313,9 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.RESOURCES: resources,
     GateName.MEMORY_GROWTH: memory_growth,
     GateName.ALERTS: alerts,
+    GateName.APPROVAL: approval,
 }
-PAUSING: Final = frozenset({GateName.PRODUCTION_IMPACT, GateName.HEADROOM})
+PAUSING: Final = frozenset({GateName.PRODUCTION_IMPACT, GateName.HEADROOM, GateName.APPROVAL})
 """Gates whose failure says nothing against the new version: the soak goes on, or only stops."""
 RULED: Final = frozenset(
     {GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE, GateName.ROUTES, GateName.ALERTS}

@@ -130,6 +130,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         tally=counted,
         soaked=soaked,
         design_effect=effect_of(ledger.blocks, counted),
+        shadow_image=subject.shadow_image,
     )
     outcomes = gates(case)
     before = ledger.decided if ledger.decided and ledger.decided.rules == rules else None
@@ -217,7 +218,7 @@ def _after_failures(spec: Spec, ledger: Ledger, judged: tuple[Gate, ...], now: f
     soak = ledger.soak.model_copy(update={"complete_since": None})
     failed = [gate.name for gate in judged if gate.result is GateResult.FAILED]
     failed = [name for name in failed if name not in PAUSING]
-    required = [name for name in failed if spec.gates.mode(name) is GateMode.REQUIRED]
+    required = [name for name in failed if spec.mode(name) is GateMode.REQUIRED]
     lasting: list[GateName] = [name for name in required if name not in RULED]
     if lasting:
         reason = f"gate {lasting[0]} failed"

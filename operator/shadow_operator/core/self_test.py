@@ -7,7 +7,7 @@ traffic, that no difference is found where there is none, and that one is found 
 from dataclasses import replace
 from typing import Final
 
-from shadow_operator.api.enums import Decision, GateName, Learning, PresetName, SelfTest
+from shadow_operator.api.enums import Approval, Decision, GateName, Learning, PresetName, SelfTest
 from shadow_operator.api.reasons import VerdictReason
 from shadow_operator.api.spec import Spec
 from shadow_operator.core.case import Case
@@ -24,7 +24,8 @@ def spec_of(spec: Spec) -> Spec:
     """Give the spec that is acted on.
 
     In a self-test the shadow is a second reference: no environment, resources, layers or learning
-    of the new version. The preset's routes stay, since they are the service's.
+    of the new version, and nothing to approve. The preset's routes stay, since they are the
+    service's.
     """
     if spec.self_test is SelfTest.DISABLED:
         return spec
@@ -36,6 +37,7 @@ def spec_of(spec: Spec) -> Spec:
             "preset": PresetName.NONE,
             "learning": Learning.DISABLED,
             "comparison": routes,
+            "approval": Approval.NOT_REQUIRED,
         }
     )
 

@@ -57,15 +57,14 @@ def decide(
     if not case.tally.attempts:
         return None
     required = [
-        outcome
-        for outcome in outcomes
-        if case.spec.gates.mode(outcome.gate.name) is GateMode.REQUIRED
+        outcome for outcome in outcomes if case.spec.mode(outcome.gate.name) is GateMode.REQUIRED
     ]
     failed = [o.gate for o in required if o.gate.result is GateResult.FAILED]
     if failed:
         return _investigate(case, failed, subject)
-    kept = before is not None and before.decision is Decision.PROCEED_TO_CANARY
     open_ones = [o for o in required if o.gate.result not in PASSING]
+    withdrawn = any(o.gate.name is GateName.APPROVAL for o in open_ones)
+    kept = before is not None and before.decision is Decision.PROCEED_TO_CANARY and not withdrawn
     if case.soaked and (kept or not open_ones):
         return _proceed(case, outcomes, subject)
     return _extend(case, open_ones, subject)
@@ -164,6 +163,8 @@ def _expired_sentence(case: Case) -> str:
 
 def _unblock(case: Case, blocking: Gate | None, subject: Subject) -> str:
     commands, listed = subject.commands, case.spec.mirror.forward_headers
+    if blocking is not None and blocking.name is GateName.APPROVAL:
+        return commands.approve()
     unproven = blocking is not None and blocking.name is GateName.UNPROVEN
     lost = missing_credential(case) if unproven else None
     changes = {"mirror": {"forwardHeaders": [*listed, lost[0]]}} if lost else {}
