@@ -25,6 +25,8 @@ class Cluster:
 
     def __init__(self, *worlds: World) -> None:
         self.worlds = {f"hal9-{n}" if n else "hal9": world for n, world in enumerate(worlds)}
+        self.settled = False
+        """No operator looks at it any more."""
 
     def list(self) -> list[dict[str, Any]]:
         """Give all."""
@@ -44,10 +46,14 @@ class Cluster:
         world.annotations = merged(world.annotations, annotations)
         if spec := changed.get("spec"):
             world.edit(**spec)
-        for _ in range(20):
+        for _ in range(0 if self.settled else 20):
             world.reconcile(30.0)
             world.settle()
         return self.get(name)
+
+    def user(self) -> str:
+        """Give who asks."""
+        return "anna"
 
     def spec(self) -> dict[str, Any]:
         """Give what the first one asks for."""

@@ -12,11 +12,12 @@ from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from shadow_operator.api.names import GROUP, PLURAL, SHORT_NAME, VERSION
-from shadow_operator.cli.errors import CliError, Exit
+from shadow_operator.cli.errors import CliError, Conflict, Exit
 
 TIMEOUT_SECONDS: Final = 10
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _INVALID: Final = 422
+_CONFLICT: Final = 409
 
 Manifest = dict[str, Any]
 
@@ -38,7 +39,8 @@ class Access:
         self.namespace = namespace or default
         settings.retries = False
         self._server = settings.host
-        self._api = client.CustomObjectsApi(client.ApiClient(settings))
+        self._client = client.ApiClient(settings)
+        self._api = client.CustomObjectsApi(self._client)
 
     def list(self) -> list[Manifest]:
         """Give all of the namespace."""
@@ -70,6 +72,17 @@ class Access:
                 _request_timeout=TIMEOUT_SECONDS,
             )
         return cast("Manifest", found)
+
+    def user(self) -> str:
+        """Give the name by which the API server knows who asks (SelfSubjectReview)."""
+        with self._explained("create"):
+            answer = client.AuthenticationV1Api(self._client).create_self_subject_review(
+                client.V1SelfSubjectReview(), _request_timeout=TIMEOUT_SECONDS
+            )
+        told = answer.status.user_info if answer.status else None
+        if told is None or not told.username:
+            raise CliError(Exit.UNKNOWN, "The API server does not say who you are.")
+        return str(told.username)
 
     @contextmanager
     def _explained(self, verb: str, name: str = "") -> Iterator[None]:
@@ -103,6 +116,8 @@ class Access:
                 f"You may not {verb} ShadowDeployments in {where}; see: "
                 f"kubectl auth can-i {verb} {PLURAL}.{GROUP} -n {self.namespace}",
             )
+        if status == _CONFLICT:
+            return Conflict(Exit.UNKNOWN, f"{name} was changed meanwhile; try again.")
         return CliError(
             Exit.USAGE if status == _INVALID else Exit.UNKNOWN,
             f"The API server refuses to {verb} it: {_message(error)}",

@@ -21,3 +21,7 @@ class CliError(Exception):
     def __init__(self, status: Exit, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+class Conflict(CliError):  # noqa: N818 - it is a fact about the resource
+    """Somebody else has changed the resource since it was read."""

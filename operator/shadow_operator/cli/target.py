@@ -73,11 +73,11 @@ class Target:
         # Members of a list come without their kind.
         return {"apiVersion": API_VERSION, "kind": KIND, **found[0]}
 
-    def change(self, change: Mapping[str, Any]) -> "ShadowDeployment":
+    def change(self, change: Mapping[str, Any], *, name: str = "") -> "ShadowDeployment":
         """Change the resource by a merge patch; give it as it is then."""
         from shadow_operator.api.resource import ShadowDeployment  # noqa: PLC0415
 
-        name = self.name or self.body()["metadata"]["name"]
+        name = name or self.name or self.body()["metadata"]["name"]
         return ShadowDeployment.parse(self.access.patch(name, change))
 
 
