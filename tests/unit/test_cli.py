@@ -244,3 +244,29 @@ def test_waiting_ends_with_the_verdict(busy: Shell) -> None:
     assert status == Exit.GREEN
     assert text.startswith("ProceedToCanary: ")
     assert busy("hal9-migrate verify --tests shadow-comparison")[0] == Exit.GREEN
+
+
+LEARN = "hal9-migrate feature enable hierarchical_learning"
+
+
+def test_learning_is_switched_on_in_the_shadow_only(busy: Shell) -> None:
+    status, text = busy(LEARN)
+    assert status == Exit.USAGE
+    assert "--shadow-only" in text
+    status, text = busy(f"{LEARN} --shadow-only")
+    assert (status, text.splitlines()[-1]) == (Exit.GREEN, "✓ Enabled (shadow only)")
+    assert busy.cluster.spec()["learning"] == "ShadowOnly"
+    asked = "hal9-migrate feature status hierarchical_learning"
+    assert busy(asked) == (Exit.GREEN, "✓ Enabled (shadow only)\n")
+    busy("hal9-migrate feature disable hierarchical_learning")
+    assert busy(asked) == (Exit.NO, "✗ Disabled\n")
+    assert busy.cluster.spec()["phase"] == "Shadow"
+
+
+def test_switching_learning_says_what_of_the_soak_is_given_up(busy: Shell) -> None:
+    world = busy.cluster.worlds["hal9"]
+    for _ in range(20):
+        world.reconcile(30.0)
+    _, text = busy(f"{LEARN} --shadow-only")
+    assert "The soak starts again" in text
+    assert "The soak starts again" not in busy(f"{LEARN} --shadow-only")[1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from shadow_operator.api.enums import Decision, RequestedPhase
+from shadow_operator.api.enums import Decision, Learning, RequestedPhase
 from shadow_operator.api.names import ANNOTATION_STOP
 from shadow_operator.api.reasons import ConditionStatus, ConditionType
 from shadow_operator.cli.errors import CliError, Exit
@@ -42,16 +42,29 @@ class Feature(StrEnum):
     """Features of the runbook."""
 
     SHADOW_MODE = "shadow_mode"
+    LEARNING = "hierarchical_learning"
 
 
 Percentage = Annotated[int | None, typer.Option(min=0, max=100, help="Share of the requests.")]
 
 
-def enable(target: Target, feature: Feature, percentage: Percentage = None) -> None:
-    """Set the share of requests that is copied; the phase is set by `migrate`.
+def enable(
+    target: Target,
+    feature: Feature,
+    percentage: Percentage = None,
+    shadow_only: Annotated[
+        bool, typer.Option("--shadow-only", help="Learning: nowhere but in the shadow.")
+    ] = False,
+) -> None:
+    """Set the share of requests that is copied, or let the shadow learn.
 
-    A stop is taken back.
+    The phase is set by `migrate`. A stop is taken back.
     """
+    if feature is Feature.LEARNING:
+        if not shadow_only:
+            raise CliError(Exit.USAGE, "Production never learns here: add --shadow-only.")
+        _switch_learning(target, Learning.SHADOW_ONLY)
+        return
     share = 100 if percentage is None else percentage
     annotations = {"annotations": {ANNOTATION_STOP: None}}
     resource = target.change({"metadata": annotations, "spec": {"samplingPercent": share}})
@@ -59,11 +72,14 @@ def enable(target: Target, feature: Feature, percentage: Percentage = None) -> N
 
 
 def disable(target: Target, feature: Feature) -> None:
-    """Take the shadow down at once, mirror first; twice is fine.
+    """Take the shadow down at once, mirror first, or end its learning; twice is fine.
 
     Where a GitOps manager owns the resource it is stopped as well, so that the next
     synchronisation can't undo it.
     """
+    if feature is Feature.LEARNING:
+        _switch_learning(target, Learning.DISABLED)
+        return
     resource = target.read()
     change: dict[str, object] = {"spec": {"phase": RequestedPhase.NONE.value, "samplingPercent": 0}}
     if manager := gitops_manager(resource):
@@ -75,7 +91,8 @@ def disable(target: Target, feature: Feature) -> None:
 
 def feature_status(target: Target, feature: Feature) -> None:
     """Say whether the feature is enabled, and for which share; exit status 1 where it is not."""
-    line = _feature_line(target.read())
+    resource = target.read()
+    line = _learning_line(resource) if feature is Feature.LEARNING else _feature_line(resource)
     print(line)
     if "Enabled" not in line:
         raise typer.Exit(Exit.NO)
@@ -88,6 +105,21 @@ def _feature_line(resource: "ShadowDeployment") -> str:
     if spec.suspend or spec.sampling_percent == 0:
         return f"{mark(NO)} Disabled ({'suspended' if spec.suspend else '0%'})"
     return f"{mark(YES)} Enabled ({spec.sampling_percent}%)"
+
+
+def _switch_learning(target: Target, wanted: Learning) -> None:
+    """Switch learning; the soak starts again, since the answers change."""
+    before = target.read()
+    soak = before.status.soak
+    if before.spec.learning is not wanted and soak and soak.elapsed_seconds:
+        print(f"The soak starts again: {soak.elapsed_seconds // 60} min of it are given up.")
+    print(_learning_line(target.change({"spec": {"learning": wanted.value}})))
+
+
+def _learning_line(resource: "ShadowDeployment") -> str:
+    if resource.spec.learning is Learning.DISABLED:
+        return f"{mark(NO)} Disabled"
+    return f"{mark(YES)} Enabled (shadow only)"
 
 
 def gitops_manager(resource: "ShadowDeployment") -> str:
