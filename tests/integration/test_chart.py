@@ -111,6 +111,16 @@ def test_nodes_are_listed_only_by_who_serves_the_whole_cluster(
     assert [rule["verbs"] for rule in rules] == ([["list"], ["list"]] if granted else [])
 
 
+def test_the_token_of_grafana_comes_from_a_secret_by_name(helm: Path) -> None:
+    settings = ("grafana.url=http://grafana:3000", "grafana.tokenSecret.name=grafana")
+    [deployment] = _of("Deployment", _render(helm, *settings))
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    told = {one["name"]: one for one in container["env"]}
+    assert told["SHADOW_GRAFANA_URL"]["value"] == "http://grafana:3000"
+    wanted = {"secretKeyRef": {"name": "grafana", "key": "token"}}
+    assert told["SHADOW_GRAFANA_TOKEN"]["valueFrom"] == wanted
+
+
 def test_rights_are_bound_in_the_watched_namespaces_only(helm: Path) -> None:
     manifests = _render(helm, "watchNamespaces={shop,hal9}")
     bound = {binding["metadata"]["namespace"] for binding in _of("RoleBinding", manifests)}

@@ -9,10 +9,10 @@ import pytest
 
 from shadow_operator.adapters.kubernetes import ApiError
 from shadow_operator.api.reasons import EventReason
-from shadow_operator.controller.execute import execute
+from shadow_operator.controller.execute import Annotate, execute
 from shadow_operator.controller.operator import asked_for
-from shadow_operator.core.actions import Deletion, Event, Plan
-from shadow_operator.core.snapshot import Found, ObjectRef, Pod, Snapshot
+from shadow_operator.core.actions import Annotation, Deletion, Event, Mark, Plan
+from shadow_operator.core.snapshot import Found, Manifest, ObjectRef, Pod, Snapshot
 from tests.support.api import FakeApi
 from tests.support.readings import mirror
 from tests.support.world import NAME, START, World
@@ -43,7 +43,12 @@ PLAN = Plan(
 
 
 async def carry_out(
-    plan: Plan, fake: FakeApi, *, envoy_answers: int = 200, percent: int = 100
+    plan: Plan,
+    fake: FakeApi,
+    *,
+    envoy_answers: int = 200,
+    percent: int = 100,
+    annotate: Annotate | None = None,
 ) -> list[str]:
     """Give the calls, without the common part of their paths."""
 
@@ -61,7 +66,7 @@ async def carry_out(
     pods = httpx.AsyncClient(transport=httpx.MockTransport(envoy))
     try:
         async with fake.client() as api, pods:
-            await execute(api, pods, snapshot, plan, START)
+            await execute(api, pods, snapshot, plan, START, annotate=annotate)
     finally:
         fake.calls = [call.replace(f"/namespaces/{NAME}", "") for call in fake.calls]
     return fake.calls
@@ -213,6 +218,33 @@ async def test_an_event_that_is_lost_decides_nothing() -> None:
     fake = cluster()
     fake.refuse = lambda _, path: 403 if path.endswith("events") else 0
     await carry_out(PLAN, fake)
+
+
+MARKS = (
+    Annotation(Mark.START, START, "deployed"),
+    Annotation(Mark.START, START, "copies", begins_copies=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("refused", "made"),
+    [
+        pytest.param("nothing", ["deployed", "copies"], id="all is as planned"),
+        pytest.param("policy", ["deployed"], id="copies are held back"),
+        pytest.param("configmaps", [], id="what is not kept comes again"),
+    ],
+)
+async def test_annotations_come_last_and_only_of_what_is_so(refused: str, made: list[str]) -> None:
+    fake, texts = refusing(403, refused), list[str]()
+
+    def annotate(resource: Manifest, annotations: tuple[Annotation, ...]) -> None:
+        assert fake.calls[-1].endswith(("/status", "/events")), "status was written before"
+        assert resource["metadata"]["name"] == NAME
+        texts.extend(one.text for one in annotations)
+
+    with suppress(ApiError):
+        await carry_out(replace(PLAN, apply=CHILDREN, annotations=MARKS), fake, annotate=annotate)
+    assert texts == made
 
 
 @pytest.mark.parametrize(("finalizer", "left"), [(True, ["hal9.ai/shadow-operator"]), (False, [])])

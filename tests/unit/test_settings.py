@@ -22,13 +22,16 @@ def test_every_setting_can_be_set() -> None:
         "SHADOW_WATCH_NAMESPACES": "shop,hal9",
         "SHADOW_PROMETHEUS_URL": "http://prometheus:9090",
         "SHADOW_PROMETHEUS_TOKEN": "t0ken",
+        "SHADOW_GRAFANA_URL": "http://grafana:3000",
+        "SHADOW_GRAFANA_TOKEN": "gr4fana",
         "POD_NAMESPACE": "there",
         "SHADOW_UNKNOWN": "is somebody else's",
     }
     settings = OperatorSettings.from_environment(environ)
     assert settings.namespaces == ("shop", "hal9")
     assert settings.prometheus_url == "http://prometheus:9090"
-    assert "t0ken" not in repr(settings)
+    assert settings.grafana_url == "http://grafana:3000"
+    assert not {"t0ken", "gr4fana"} & set(repr(settings).replace("'", " ").split())
     decisions = settings.for_decisions()
     assert decisions.operator_image == "operator:2"
     assert (decisions.interval_seconds, decisions.cluster_domain) == (5.0, "example.org")
@@ -48,6 +51,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
         (IMAGE | {"SHADOW_INTERVAL_SECONDS": "0"}, "SHADOW_INTERVAL_SECONDS"),
         (IMAGE | {"SHADOW_INTERVAL_SECONDS": "often"}, "SHADOW_INTERVAL_SECONDS"),
         (IMAGE | {"SHADOW_PROMETHEUS_URL": "prometheus:9090"}, "SHADOW_PROMETHEUS_URL"),
+        (IMAGE | {"SHADOW_GRAFANA_URL": "grafana:3000"}, "SHADOW_GRAFANA_URL"),
     ],
 )
 def test_a_wrong_setting_is_named(environ: dict[str, str], variable: str) -> None:

@@ -166,3 +166,4 @@ class EventReason(StrEnum):
     PRODUCTION_HARMED = "ProductionHarmed"
     PRODUCTION_DEGRADED = "ProductionDegraded"
     MIRRORING_RESUMED = "MirroringResumed"
+    ANNOTATION_FAILED = "AnnotationFailed"

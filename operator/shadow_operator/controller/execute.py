@@ -3,8 +3,8 @@
 import asyncio
 import datetime
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 import httpx
 import structlog
@@ -12,9 +12,9 @@ import structlog
 from shadow_operator.adapters import envoy
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.api.names import API_VERSION, FIELD_MANAGER, FINALIZER, KIND
-from shadow_operator.core.actions import Event, Plan
+from shadow_operator.core.actions import Annotation, Event, Plan
 from shadow_operator.core.children import lets_copies_in
-from shadow_operator.core.refused import Refusals, Refused, announced, explained
+from shadow_operator.core.refused import Refusals, Refused, announced, explained, marked
 from shadow_operator.core.snapshot import (
     Found,
     Manifest,
@@ -32,13 +32,23 @@ _NOTE_LENGTH: Final = 1024
 """events.k8s.io/v1 refuses a longer note."""
 
 
+Annotate: TypeAlias = Callable[[Manifest, tuple[Annotation, ...]], None]
+"""Takes the annotations of a resource, and does not wait until they are made."""
+
+
 async def execute(
-    api: KubernetesApi, pods: httpx.AsyncClient, snapshot: Snapshot, plan: Plan, now: float
+    api: KubernetesApi,
+    pods: httpx.AsyncClient,
+    snapshot: Snapshot,
+    plan: Plan,
+    now: float,
+    *,
+    annotate: Annotate | None = None,
 ) -> None:
     """Do what the plan says; raise the first `ApiError` after status has said it.
 
-    `now` is the moment of the plan. Work that failed is found undone by the next reconcile, so
-    nothing here retries.
+    `now` is the moment of the plan; without `annotate` nobody wants annotations. Work that failed
+    is found undone by the next reconcile, so nothing here retries.
     """
     if plan.finalizer:
         await _set_finalizer(api, snapshot.body, present=True)
@@ -51,6 +61,8 @@ async def execute(
     told &= not more if held else await _tell_mirrors(pods, snapshot, more)
     refusals = Refusals(children, evidence, held=held)
     await _tell_people(api, snapshot, plan, refusals, told=told, now=now)
+    if annotate:
+        annotate(snapshot.body, marked(plan.annotations, refusals))
     if refusals.all:
         raise ApiError(refusals.all[0].message, refusals.all[0].code)
     if plan.finalizer is False:
@@ -130,7 +142,8 @@ async def _tell_people(
         status = after if after != before else None
     if status is not None:
         await _write_status(api, snapshot, status)
-    await _post_events(api, snapshot, events)
+    for event in events:
+        await post_event(api, body, event)
 
 
 async def _tell_mirrors(
@@ -173,33 +186,33 @@ async def _set_finalizer(api: KubernetesApi, body: Manifest, *, present: bool) -
     await api.merge(ref, metadata["namespace"], patch)
 
 
-async def _post_events(api: KubernetesApi, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
-    metadata = snapshot.body["metadata"]
+async def post_event(api: KubernetesApi, resource: Manifest, event: Event) -> None:
+    """Post an event about a ShadowDeployment; one that is lost decides nothing."""
+    metadata = resource["metadata"]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
-    for event in events:
-        manifest = {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}"},
-            "eventTime": now.replace("+00:00", "Z"),
-            "reportingController": FIELD_MANAGER,
-            "reportingInstance": FIELD_MANAGER,
-            "action": "Reconcile",
-            "reason": event.reason,
-            "type": "Warning" if event.warning else "Normal",
-            "note": event.message[:_NOTE_LENGTH],
-            "regarding": {
-                "apiVersion": API_VERSION,
-                "kind": KIND,
-                "name": metadata["name"],
-                "namespace": metadata["namespace"],
-                "uid": metadata["uid"],
-            },
-        }
-        try:
-            await api.create(manifest, metadata["namespace"])
-        except ApiError as error:  # an event that is lost decides nothing
-            _log.warning("event not posted", reason=event.reason, why=str(error))
+    manifest = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}"},
+        "eventTime": now.replace("+00:00", "Z"),
+        "reportingController": FIELD_MANAGER,
+        "reportingInstance": FIELD_MANAGER,
+        "action": "Reconcile",
+        "reason": event.reason,
+        "type": "Warning" if event.warning else "Normal",
+        "note": event.message[:_NOTE_LENGTH],
+        "regarding": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "uid": metadata["uid"],
+        },
+    }
+    try:
+        await api.create(manifest, metadata["namespace"])
+    except ApiError as error:
+        _log.warning("event not posted", reason=event.reason, why=str(error))
 
 
 def _namespace(snapshot: Snapshot) -> str:

@@ -6,6 +6,7 @@ reconcile, which reads the cluster again.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final, Self, TypeAlias
 import kopf
 import structlog
 
+from shadow_operator.adapters.grafana import Grafana
 from shadow_operator.adapters.kubernetes import KubernetesApi, connect
 from shadow_operator.adapters.pods import pod_client
 from shadow_operator.adapters.prometheus import Prometheus
@@ -26,6 +28,8 @@ from shadow_operator.api.names import (
     PLURAL,
     VERSION,
 )
+from shadow_operator.controller.annotator import Annotator
+from shadow_operator.controller.execute import Annotate, post_event
 from shadow_operator.controller.gather import Sources
 from shadow_operator.controller.production import PRODUCTION_FIELDS, ProductionRefs
 from shadow_operator.controller.reconcile import Reconciler
@@ -74,7 +78,7 @@ class Operator:
         url, token = self.settings.prometheus_url, self.settings.prometheus_token
         prometheus = Prometheus(url, token=token) if url else None
         sources = Sources(api, pods, self.settings.for_decisions(), prometheus)
-        self.reconciler = Reconciler(sources)
+        self.reconciler = Reconciler(sources, await self._annotations(api))
         self.workers = Workers(self.reconciler)
 
     async def stop(self) -> None:
@@ -82,6 +86,17 @@ class Operator:
         if self.workers:
             await self.workers.close()
         await self.stack.aclose()
+
+    async def _annotations(self, api: KubernetesApi) -> Annotate | None:
+        """Begin to send annotations to the configured Grafana, if there is one."""
+        url, token = self.settings.grafana_url, self.settings.grafana_token
+        if not url:
+            return None
+        grafana = await self.stack.enter_async_context(Grafana(url, token))
+        annotator = Annotator(grafana, functools.partial(post_event, api))
+        task = asyncio.create_task(annotator.run(), name="annotations")
+        self.stack.callback(task.cancel)
+        return annotator.take
 
     async def _connect(self, logger: Logger) -> KubernetesApi:
         info = login(logger=logger)

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from shadow_operator.adapters.kubernetes import ApiError
-from shadow_operator.controller.execute import execute
+from shadow_operator.controller.execute import Annotate, execute
 from shadow_operator.controller.gather import Sources, gather
 from shadow_operator.controller.workers import Key
 from shadow_operator.core.plan import plan
@@ -21,8 +21,9 @@ _CONFLICT_SECONDS: Final = 1.0
 class Reconciler:
     """Reconciles any resource; holds clients, no state of a resource."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, annotate: Annotate | None = None) -> None:
         self._sources = sources
+        self._annotate = annotate
         self.last_finished: float | None = None
         """Monotonic time of the last reconcile that came to its end."""
 
@@ -34,7 +35,8 @@ class Reconciler:
         now = time.time()
         decided = await asyncio.to_thread(plan, snapshot, now)
         try:
-            await execute(self._sources.api, self._sources.http, snapshot, decided, now)
+            api, http = self._sources.api, self._sources.http
+            await execute(api, http, snapshot, decided, now, annotate=self._annotate)
         except ApiError as error:
             if not error.conflict:
                 raise

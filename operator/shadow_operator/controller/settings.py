@@ -40,6 +40,11 @@ class OperatorSettings(BaseModel):
     began. Empty: none is asked."""
     prometheus_token: Annotated[str, Field(repr=False)] = ""
     """Bearer token for it."""
+    grafana_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
+    """Grafana that gets an annotation at start, pause, verdict and stop of each shadow, e.g.
+    `http://grafana.monitoring:3000`. Empty: none is made."""
+    grafana_token: Annotated[str, Field(repr=False)] = ""
+    """Token of a service account of Grafana that may make annotations."""
     watch_namespaces: str = ""
     """Namespaces to serve, comma separated. Empty: all, which needs a ClusterRole."""
     liveness_address: str = "http://0.0.0.0:8080/healthz"

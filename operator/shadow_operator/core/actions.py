@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from shadow_operator.api.reasons import EventReason
@@ -15,6 +16,27 @@ class Event:
     reason: EventReason
     message: str
     warning: bool = False
+
+
+class Mark(StrEnum):
+    """The tag of an annotation that says what it marks; the runbook's words."""
+
+    START = "shadow-start"
+    PAUSE = "shadow-pause"
+    VERDICT = "shadow-verdict"
+    STOP = "shadow-stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A mark in the graphs of a dashboard."""
+
+    mark: Mark
+    time: float
+    """When it happened, in seconds since the epoch."""
+    text: str
+    begins_copies: bool = False
+    """It is not so where copies that were to begin are held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +67,6 @@ class Plan:
     status: Mapping[str, Any] | None = None
     """The whole status; None: unchanged."""
     events: tuple[Event, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
     requeue_after: float = 30.0
     """Seconds until the next look, if no event comes before."""

@@ -12,7 +12,7 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import FINALIZER
 from shadow_operator.api.reasons import Reason
 from shadow_operator.api.status import Status
-from shadow_operator.core import changes, events, evidence, status
+from shadow_operator.core import annotations, changes, events, evidence, status
 from shadow_operator.core.acceptance import Refusal, refusal
 from shadow_operator.core.actions import Plan
 from shadow_operator.core.down import down
@@ -104,6 +104,7 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
     )
     letting_go = situation.deleting and steps.done
     after = status.compose(view).to_dict()
+    shown = Status.parse(after)
     return Plan(
         finalizer=False if letting_go else None,
         percent=told,
@@ -111,7 +112,8 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
         delete=steps.delete,
         evidence=None if situation.deleting else record.manifest,
         status=after if after != view.before.to_dict() and not letting_go else None,
-        events=events.transitions(view, Status.parse(after)),
+        events=events.transitions(view, shown),
+        annotations=annotations.annotations(view, shown),
         requeue_after=_SOON if _turns(view) else _requeue(situation, steps, told),
     )
 
@@ -152,6 +154,7 @@ def _advanced(situation: Situation, refused: Refusal | None, steps: Steps) -> Pr
             "off_reason": _off_reason(situation, refused, steps),
             "down_since": _since(progress.down_since, now, steps.leaving),
             "repaired": changes.repairs(situation, steps.apply),
+            "deployed": situation.wants_clones and (refused is None or progress.deployed),
             "finished": known.finished,
         }
     )

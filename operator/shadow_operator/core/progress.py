@@ -41,6 +41,8 @@ class Progress(BaseModel):
     """Since when Envoy is on its way out."""
     repaired: tuple[str, ...] = ()
     """Which fields of which objects the last look found changed (`changes.repairs`)."""
+    deployed: bool = False
+    """Whether a shadow was asked for and accepted, and not taken down since."""
     finished: bool = False
     """The verdict of this epoch is final."""
     clone_restarts: int = 0

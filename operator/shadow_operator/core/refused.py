@@ -9,7 +9,7 @@ from typing import Any, Final
 from shadow_operator.api.enums import Phase
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, EventReason, Reason
 from shadow_operator.api.status import Condition, Status
-from shadow_operator.core.actions import Event
+from shadow_operator.core.actions import Annotation, Event
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.conditions import at
 from shadow_operator.core.snapshot import Manifest, ObjectRef
@@ -104,6 +104,13 @@ def announced(body: Manifest, events: tuple[Event, ...], refusals: Refusals) -> 
             message = refusals.all[0].message
             refused = (Event(EventReason.REFUSED, message, warning=True),)
     return (*refused, *(event for event in events if event.reason not in untrue))
+
+
+def marked(annotations: tuple[Annotation, ...], refusals: Refusals) -> tuple[Annotation, ...]:
+    """Give the marks that are true all the same; without evidence they come again later."""
+    if refusals.evidence:
+        return ()
+    return tuple(one for one in annotations if not (refusals.held and one.begins_copies))
 
 
 _INVALID: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
