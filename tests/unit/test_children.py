@@ -301,7 +301,7 @@ def test_copies_come_from_the_mirror_only() -> None:
         "from": [{"podSelector": {"matchLabels": names.selector("next", Role.MIRROR)}}],
         "ports": [{"port": 8080, "protocol": "TCP"}],
     }
-    assert admin["ports"] == [{"port": 9090, "protocol": "TCP"}]
+    assert admin == {"ports": [{"port": 9090, "protocol": "TCP"}]}
 
 
 def test_copies_come_from_anywhere_where_the_mirror_is_somebody_elses() -> None:

@@ -9,10 +9,13 @@ import orjson
 import pytest
 from aiohttp import web
 
-from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
+from shadow_operator.api.enums import PresetName
+from shadow_operator.api.evidence import ComparatorSnapshot, Mismatches, RouteCounts
 from shadow_operator.comparator import pairs as pairs_module
 from shadow_operator.comparator.counts import TRIGGERED_PER_SIGNATURE
 from shadow_operator.comparator.pairs import MAX_PAIRS
+from shadow_operator.comparator.room import Room
+from shadow_operator.comparator.sketch import Latencies
 from shadow_operator.core.mix import group
 from tests.support.comparator import Bench, Handler, answer, never, running
 
@@ -403,6 +406,49 @@ async def test_metrics_have_the_runbooks_name() -> None:
     assert 'shadow_requests_total{outcome="skipped"} 1.0' in text
     assert 'shadow_pairs_total{method="GET",outcome="mismatched",route="/thing"} 3.0' in text
     assert 'shadow_latency_seconds_count{role="shadow"} 0.0' in text
+
+
+async def test_the_shadow_has_the_metrics_of_its_preset_and_production_has_its_own() -> None:
+    failing = answer({}, status=500)
+    async with running([failing], [SAME], preset="HAL9") as bench:
+        await sent(bench, 3)
+        async with bench.client.get(f"{bench.admin}/metrics") as response:
+            text = await response.text()
+        bench.comparator.apply(bench.config.model_copy(update={"preset": PresetName.NONE}))
+        async with bench.client.get(f"{bench.admin}/metrics") as response:
+            without = await response.text()
+    assert 'hal9_requests_total{system="hierarchical"} 3.0' in text
+    assert 'hal9_errors_total{system="hierarchical"} 3.0' in text
+    assert 'hal9_request_duration_seconds_bucket{le="+Inf",system="hierarchical"} ' in text
+    assert 'system="flat"' not in text
+    assert "hal9" not in without
+
+
+def test_a_histogram_counts_what_is_at_most_as_long() -> None:
+    durations = Latencies(Room(1 << 10))
+    for seconds in (0.0, 0.02, 0.03, 7.0):
+        durations.add(seconds)
+    assert [durations.at_most(edge) for edge in (0.001, 0.025, 0.05, 10.0)] == [1, 2, 3, 4]
+
+
+async def test_samples_are_the_latest_pairs_that_differed_without_a_value() -> None:
+    async with running([OTHER], [SAME]) as bench:
+        for path, name in (("/thing", "a"), ("/thing", "b"), ("/thing", "c"), ("/other", "d")):
+            await bench.send(path, headers={"x-request-id": name})
+            await bench.settled()
+        async with bench.client.get(f"{bench.admin}/samples?limit=2") as response:
+            few = Mismatches.model_validate_json(await response.read())
+        async with bench.client.get(f"{bench.admin}/samples?limit=x") as response:
+            every, text = (
+                Mismatches.model_validate_json(await response.read()),
+                await response.text(),
+            )
+    assert [one.sample.request_id for one in few.samples] == ["d", "c"]
+    assert (few.kept, every.kept, len(every.samples)) == (3, 3, 3)
+    first = every.samples[0]
+    assert (first.method, first.template, first.pairs) == ("GET", "/{}", 1)
+    assert [place.path for place in every.samples[1].places] == ["$.state"]
+    assert "off" not in text
 
 
 async def test_layer_endpoints_are_passed_through_to_the_shadow() -> None:

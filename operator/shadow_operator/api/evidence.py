@@ -11,6 +11,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shadow_operator.api.enums import PresetName
+
 SNAPSHOT_SCHEMA: Final = 1
 """Version of `ComparatorSnapshot`; an operator counts no snapshot of another version."""
 
@@ -93,6 +95,26 @@ class Signature(_Wire):
     last_time: float
     samples: tuple[Sample, ...] = ()
     """The latest few."""
+
+
+class Mismatch(_Wire):
+    """One pair that differed, as `GET /samples` shows it to a person."""
+
+    method: str
+    template: str
+    """The route."""
+    places: tuple[Place, ...]
+    pairs: int
+    """Pairs that differed at exactly these places."""
+    sample: Sample
+
+
+class Mismatches(_Wire):
+    """The latest pairs that differed, newest first: at most `SAMPLES` of each signature."""
+
+    samples: tuple[Mismatch, ...]
+    kept: int
+    """How many there are."""
 
 
 class PlaceCount(_Wire):
@@ -307,5 +329,7 @@ class ComparatorConfig(_Wire):
     """Edges of numbers' relative differences besides the powers of ten: `2e-2`."""
     marker: str = ""
     """Place that says that learning changed an answer: always named, compared by presence."""
+    preset: PresetName = PresetName.NONE
+    """Whose names the metrics have besides our own."""
     dead_man_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Not scraped for so long, the comparator discards copies."""

@@ -757,9 +757,13 @@ class Spec(Model):
 
     @property
     def effective_preset(self) -> Preset | None:
+        """What the preset in force knows."""
+        return PRESETS[self.effective_preset_name]
+
+    @property
+    def effective_preset_name(self) -> PresetName:
         """The preset in force: the named one, or HAL9 where layers are named and no preset is."""
-        chosen = self.preset or (PresetName.HAL9 if self.layers else PresetName.NONE)
-        return PRESETS[chosen]
+        return self.preset or (PresetName.HAL9 if self.layers else PresetName.NONE)
 
     @property
     def effective_learning_marker(self) -> str | None:

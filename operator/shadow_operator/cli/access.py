@@ -1,10 +1,12 @@
 """The API server, as kubectl reaches it: kubeconfig, in-cluster account, exec plugins."""
 
+import builtins
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -84,18 +86,54 @@ class Access:
             raise CliError(Exit.UNKNOWN, "The API server does not say who you are.")
         return str(told.username)
 
+    def pods(self, selector: str) -> builtins.list[Manifest]:
+        """Give the pods of the namespace that a label selector takes."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={quote(selector)}"
+        return list(json.loads(self.raw(path, "list pods"))["items"])
+
+    def raw(self, path: str, what: str) -> bytes:
+        """Give what the API server answers to a GET of this path, with the user's own rights.
+
+        `what` says it in the words of `kubectl auth can-i`. Raises `CliError` for any answer but a
+        success.
+        """
+        api = self._client
+        headers: dict[str, str] = {}
+        api.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        with self._reached():
+            answer = api.call_api(
+                "GET", self._server + path, headers, _request_timeout=TIMEOUT_SECONDS
+            )
+            body = bytes(answer.read())  # type: ignore[no-untyped-call]
+        if answer.status in {401, 403}:
+            where = f"in namespace {self.namespace}"
+            raise CliError(
+                Exit.UNKNOWN,
+                f"you may not {what} {where}; see: kubectl auth can-i {what} -n {self.namespace}",
+            )
+        if not 200 <= answer.status < 300:
+            raise CliError(Exit.UNKNOWN, f"the API server answers {answer.status} to: {what}")
+        return body
+
     @contextmanager
-    def _explained(self, verb: str, name: str = "") -> Iterator[None]:
+    def _reached(self) -> Iterator[None]:
+        """Say in a sentence that nothing answers."""
         try:
             yield
-        except ApiException as error:
-            raise self._refusal(error, verb, name) from error
         except (HTTPError, OSError) as error:
             raise CliError(
                 Exit.UNKNOWN,
                 f"The API server {self._server} does not answer ({type(error).__name__}); "
                 "see: kubectl cluster-info",
             ) from error
+
+    @contextmanager
+    def _explained(self, verb: str, name: str = "") -> Iterator[None]:
+        try:
+            with self._reached():
+                yield
+        except ApiException as error:
+            raise self._refusal(error, verb, name) from error
 
     def _refusal(self, error: ApiException, verb: str, name: str) -> CliError:
         status, where = error.status, f"namespace {self.namespace}"

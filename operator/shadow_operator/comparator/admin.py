@@ -1,4 +1,4 @@
-"""The admin port: snapshot, metrics, probes, and the shadow's layer endpoints passed through."""
+"""The admin port: snapshot, samples, metrics, probes, and the shadow's layers passed through."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -8,11 +8,14 @@ import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from shadow_operator.api.evidence import ComparatorSnapshot
+from shadow_operator.api.evidence import ComparatorSnapshot, Mismatches
 from shadow_operator.comparator.client import Address
 
 SCRAPER: Final = "operator"
 """`GET /snapshot?scraper=operator` feeds the dead man. A person who looks with curl does not."""
+
+MOST_SAMPLES: Final = 500
+"""Of one answer to `GET /samples?limit=N`."""
 
 PASSED_SECONDS: Final = 10.0
 PASSED_BYTES: Final = 1 << 20
@@ -30,6 +33,9 @@ class Process(Protocol):
 
     def snapshot(self) -> ComparatorSnapshot:
         """Everything measured so far."""
+
+    def samples(self, limit: int) -> Mismatches:
+        """Give the latest pairs that differed."""
 
     def mark_scraped(self) -> None:
         """Note that the operator has read the snapshot."""
@@ -54,6 +60,12 @@ def application(process: Process, registry: CollectorRegistry) -> web.Applicatio
         body = encode(process.snapshot())
         if request.query.get("scraper") == SCRAPER:
             process.mark_scraped()
+        return web.Response(body=body, content_type="application/json")
+
+    async def samples(request: web.Request) -> web.Response:
+        asked = request.query.get("limit", "")
+        limit = min(int(asked), MOST_SAMPLES) if asked.isdecimal() else MOST_SAMPLES
+        body = orjson.dumps(process.samples(limit).model_dump(mode="json"))
         return web.Response(body=body, content_type="application/json")
 
     async def metrics(_: web.Request) -> web.Response:
@@ -88,6 +100,7 @@ def application(process: Process, registry: CollectorRegistry) -> web.Applicatio
     app.add_routes(
         [
             web.get("/snapshot", snapshot),
+            web.get("/samples", samples),
             web.get("/metrics", metrics),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),

@@ -198,6 +198,9 @@ class RouteTally:
         self.hinted_only = 0
         self.overflow = 0
         self.leaves = 0
+        self.shadow_calls = 0
+        self.shadow_failed = 0
+        """Calls to the shadow without an answer, or with a status of 500 or above."""
         self.unpaired = 0
         """Answers of the shadow where there is no reference."""
         self.signatures: dict[frozenset[Difference], SignatureTally] = {}
@@ -215,6 +218,7 @@ class RouteTally:
 
     def alone(self, shadow: Result) -> None:
         """Count a call to the shadow where there is no reference."""
+        self._call(shadow)
         if shadow.answer is None:
             self.failures["shadow_errors" if shadow.failure == ERROR else "shadow_timeouts"] += 1
         else:
@@ -232,6 +236,7 @@ class RouteTally:
         request_id: str,
     ) -> Question | None:
         """Count one pair; return what one more control would tell something about."""
+        self._call(shadow)
         if reference.answer is not None:
             self.reference_statuses[mix.group(reference.answer.status)] += 1
         if shadow.answer is None or reference.answer is None:
@@ -265,6 +270,10 @@ class RouteTally:
         if control is not None or tally.controls >= TRIGGERED_PER_SIGNATURE:
             return None
         return Question(found.places, tally)
+
+    def _call(self, shadow: Result) -> None:
+        self.shadow_calls += 1
+        self.shadow_failed += shadow.answer is None or shadow.answer.status >= 500
 
     def _time(self, shadow: Result, reference: Result, now: float) -> None:
         """Count how long both took, and which of them longer, unless a pod still warms up."""

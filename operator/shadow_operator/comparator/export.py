@@ -7,6 +7,8 @@ from itertools import chain
 
 from shadow_operator.api.evidence import (
     ControlCounts,
+    Mismatch,
+    Mismatches,
     PathCount,
     Place,
     PlaceCount,
@@ -100,6 +102,24 @@ def _signatures(tallies: Sequence[RouteTally]) -> tuple[Signature, ...]:
         )
         for places, signatures in sorted(named.items(), key=lambda item: item[0])
     )
+
+
+def mismatches(counts: Counts, limit: int) -> Mismatches:
+    """Return the latest pairs that differed, newest first, at most `limit`."""
+    found = [
+        Mismatch(
+            method=route.method,
+            template=route.template,
+            places=signature.places,
+            pairs=signature.pairs,
+            sample=sample,
+        )
+        for route in routes(counts)
+        for signature in route.signatures
+        for sample in signature.samples
+    ]
+    found.sort(key=lambda one: -one.sample.time)
+    return Mismatches(samples=tuple(found[:limit]), kept=len(found))
 
 
 def _samples(signatures: Sequence[SignatureTally]) -> tuple[Sample, ...]:

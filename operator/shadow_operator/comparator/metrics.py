@@ -2,19 +2,24 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
     SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 
+from shadow_operator.api.presets import Preset
 from shadow_operator.comparator.counts import Counts, RouteTally
 from shadow_operator.comparator.sketch import merged
+
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper edges of a preset's histogram, in seconds."""
 
 
 class Measured(Protocol):
@@ -22,6 +27,10 @@ class Measured(Protocol):
 
     counts: Counts
     config_valid: bool
+
+    @property
+    def preset(self) -> Preset | None:
+        """Whose names the shadow's numbers have besides our own."""
 
     @property
     def in_flight(self) -> int:
@@ -73,6 +82,8 @@ class ComparatorCollector(Collector):
         )
         yield _per_route(tallies)
         yield _latency(tallies)
+        if preset := self._measured.preset:
+            yield from _of_preset(preset, tallies)
         yield from self._now()
 
     def _now(self) -> Iterator[Metric]:
@@ -145,6 +156,34 @@ def _latency(tallies: list[RouteTally]) -> SummaryMetricFamily:
                 family.name, {"role": role, "quantile": share}, sketch.quantile(float(share))
             )
     return family
+
+
+def _of_preset(preset: Preset, tallies: list[RouteTally]) -> Iterator[Metric]:
+    """Give the shadow's numbers under the names that its own dashboards ask for.
+
+    Production's are not among them: it exports them itself, and they would be there twice.
+    """
+    labels, system = [preset.system_label], [preset.shadow_system]
+    for name, text, value in (
+        (preset.requests_metric, "Calls to the shadow", sum(t.shadow_calls for t in tallies)),
+        (
+            preset.errors_metric,
+            "Calls to the shadow without an answer, or answered with 5xx",
+            sum(t.shadow_failed for t in tallies),
+        ),
+    ):
+        counter = CounterMetricFamily(name.removesuffix("_total"), text, labels=labels)
+        counter.add_metric(system, value)
+        yield counter
+    durations = HistogramMetricFamily(
+        preset.duration_metric.removesuffix("_bucket"),
+        "Answer times of the shadow in compared pairs",
+        labels=labels,
+    )
+    sketch = merged(tally.shadow_latency for tally in tallies)
+    edges = [(f"{edge:g}", float(sketch.at_most(edge))) for edge in BUCKETS]
+    durations.add_metric(system, [*edges, ("+Inf", float(sketch.count))], sketch.total)
+    yield durations
 
 
 def registry(measured: Measured) -> CollectorRegistry:

@@ -19,7 +19,8 @@ import uvloop
 from aiohttp import web
 from pydantic import ValidationError
 
-from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot
+from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot, Mismatches
+from shadow_operator.api.presets import PRESETS, Preset
 from shadow_operator.comparator import admin, export, metrics
 from shadow_operator.comparator.client import Address, Client
 from shadow_operator.comparator.clones import Clones, Resolve, resolve
@@ -133,6 +134,15 @@ class Comparator:
     def reference_pods(self) -> int:
         """Reference addresses in use."""
         return len(self._references.addresses)
+
+    @property
+    def preset(self) -> Preset | None:
+        """Whose names the shadow's metrics have besides our own."""
+        return PRESETS[self.pairs.policy.config.preset]
+
+    def samples(self, limit: int) -> Mismatches:
+        """Give the latest pairs that differed."""
+        return export.mismatches(self.counts, limit)
 
     def shadow_addresses(self) -> Sequence[Address]:
         """Where the shadow is now."""

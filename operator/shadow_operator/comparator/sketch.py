@@ -60,6 +60,10 @@ class Latencies:
                 break
         return float(MAPPING.value(key))
 
+    def at_most(self, seconds: float) -> int:
+        """Count the durations that are no longer, to the mapping's accuracy."""
+        return self.zero + sum(n for key, n in self.bins.items() if MAPPING.value(key) <= seconds)
+
 
 def merged(sketches: Iterable[Latencies]) -> Latencies:
     """Add up histograms."""

@@ -151,6 +151,7 @@ def comparator_config(
         plant_faults=spec.self_test is SelfTest.PLANTED_FAULT,
         edges=number_edges(spec.comparison),
         marker=spec.effective_learning_marker or "",
+        preset=spec.effective_preset_name,
     )
     return config.model_copy(
         update={"version": objects.fingerprint(config.model_dump(mode="json"))}

@@ -72,8 +72,9 @@ def clones_policy(
 def comparator_policy(resource: ShadowDeployment, serving: Serving) -> Manifest:
     """Let the mirror send copies; comparators call clones and DNS.
 
-    The admin port answers with counts only, so every pod of the cluster may scrape it: where
-    Prometheus runs is not known. A mirror of the user's own (`External`) may stand anywhere.
+    The admin port answers with counts and with what the shadow says of its layers, so everybody who
+    reaches it may ask: where Prometheus runs is not known, and the API server, through which people
+    read samples, is no pod. A mirror of the user's own (`External`) may stand anywhere.
     """
     copies: Rule = {"ports": [_tcp(names.COPIES_PORT)]}
     if resource.spec.mirror.provider is not MirrorProvider.EXTERNAL:
@@ -84,7 +85,7 @@ def comparator_policy(resource: ShadowDeployment, serving: Serving) -> Manifest:
         Role.COMPARATOR,
         names.child(resource.name, Role.COMPARATOR),
         {"matchLabels": names.selector(resource.name, Role.COMPARATOR)},
-        ingress=[copies, {"from": [{"namespaceSelector": {}}], "ports": [_tcp(names.ADMIN_PORT)]}],
+        ingress=[copies, {"ports": [_tcp(names.ADMIN_PORT)]}],
         egress=[dict(DNS), {"to": clones, "ports": [_tcp(serving.container_port)]}],
     )
 

@@ -10,6 +10,7 @@ import typer
 from shadow_operator.api.enums import GateName, GateResult, HealthState, RequestedPhase
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import Condition, Gate, Status
+from shadow_operator.cli.commands.samples import sample_lines
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Output, Target, command
 from shadow_operator.cli.text import MARKS, NO, NOT_ASKED, UNKNOWN, YES, mark
@@ -202,12 +203,15 @@ def verify(  # noqa: PLR0917 - each is an option of the command line
     target: Target,
     tests: Annotated[Test, typer.Option(help="Which question.")],
     report: Annotated[bool, typer.Option(help="Show every gate, not only its own.")] = False,
-    verbose: Annotated[bool, typer.Option(help="Name the places that differ.")] = False,
+    verbose: Annotated[
+        bool, typer.Option(help="Name the places that differ, and the latest requests.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10, help="How many of them.")] = 10,
     output: Annotated[str | None, typer.Option("--output", help="Write to a file as well.")] = None,
 ) -> None:
     """Answer one question of the runbook from the gates that decide it."""
-    seen = target.read().status
+    resource = target.read()
+    seen = resource.status
     wanted = _GATES[tests]
     gates = [gate for gate in seen.gates if report or gate.name in wanted]
     if not gates:
@@ -215,6 +219,8 @@ def verify(  # noqa: PLR0917 - each is an option of the command line
     lines = [_gate_line(gate) for gate in gates]
     if verbose or tests is Test.COMPARISON:
         lines += _differences(seen, limit)
+    if verbose and tests is Test.COMPARISON:
+        lines += sample_lines(target, resource, limit)
     for line in lines:
         print(line)
     if output:
