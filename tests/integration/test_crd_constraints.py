@@ -8,7 +8,7 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Protocol
 
@@ -19,13 +19,13 @@ from kubernetes import client, config
 from dev.cluster import Progress
 from dev.cluster.programs import tool
 from shadow_operator.api.names import GROUP, PLURAL, VERSION
-from tests.support.schema import CRD_FILE, ROOT, root_schema
+from shadow_operator.cli import offline
+from tests.support.crd_cases import EVERY_FIELD, TRICKY, Resource, cases, variants, with_companions
+from tests.support.schema import CRD_FILE, ROOT
 from tests.support.violations import Variant, edges, violations
 
-CASES = ROOT / "tests/data/crd"
 NAMESPACE = f"crd-constraints-{uuid.uuid4().hex[:8]}"
 KIND = (GROUP, VERSION, NAMESPACE, PLURAL)
-Resource = dict[str, Any]
 
 
 class ControlPlane(Protocol):
@@ -88,79 +88,36 @@ def _wait_until_served(server: ApiServer) -> None:
         assert time.monotonic() < deadline, done.stderr
 
 
-def _cases(outcome: str) -> list[Any]:
-    return [
-        pytest.param(resource, id=f"{path.stem}-{index}")
-        for path in sorted((CASES / outcome).glob("*.yaml"))
-        for index, resource in enumerate(yaml.safe_load_all(path.read_text("utf-8")))
-    ]
-
-
-EVERY_FIELD: list[Resource] = list(
-    yaml.safe_load_all((CASES / "accepted/every-field.yaml").read_text("utf-8"))
-)
-
-COMPANIONS: dict[tuple[str, Any], Resource] = {
-    # A value at the edge may need another field to make sense.
-    ("soakSeconds", 2_592_000): {"maxDurationSeconds": 2_592_000},
-    ("maxDurationSeconds", 1): {"soakSeconds": 1},
-    ("preset", "HAL9"): {"layers": ["Substrate"]},
-    ("reference.mode", "Production"): {"mirror": {"methods": ["GET"]}},
-    ("mirror.provider", "Envoy"): {"mirror": {"provider": "Envoy"}},
-    ("mirror.provider", "External"): {"mirror": {"provider": "External"}},
-    ("mirror.provider", "GatewayAPI"): {
-        "mirror": {"provider": "GatewayAPI", "httpRouteRef": {"name": "shop"}}
-    },
-    ("mirror.provider", "Istio"): {
-        "mirror": {"provider": "Istio", "virtualServiceRef": {"name": "shop"}}
-    },
-    # A method at the head of the list may stand in it again.
-    **{
-        ("mirror.methods.0", method): {"mirror": {"methods": [method]}}
-        for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-    },
-}
-
-
-def _variants(make: Callable[[Resource, Resource], Iterator[Variant]]) -> list[Any]:
-    schema = root_schema()["properties"]["spec"]
-    cases = {
-        str(variant): (resource, variant)
-        for resource in EVERY_FIELD
-        for variant in make(schema, resource["spec"])
-    }
-    return [pytest.param(*case, id=name) for name, case in cases.items()]
-
-
-@pytest.mark.parametrize("resource", _cases("accepted"))
+@pytest.mark.parametrize("resource", cases("accepted"))
 def test_an_accepted_case_is_accepted(api: ApiServer, resource: Resource) -> None:
     assert api.refusal(resource) == ""
 
 
-@pytest.mark.parametrize("resource", _cases("refused"))
+@pytest.mark.parametrize("resource", cases("refused"))
 def test_a_refused_case_is_refused_in_a_sentence(api: ApiServer, resource: Resource) -> None:
     assert _json_text(resource["metadata"]["annotations"]["refused-because"]) in api.refusal(
         resource
     )
 
 
-@pytest.mark.parametrize(("resource", "variant"), _variants(violations))
+@pytest.mark.parametrize(("resource", "variant"), variants(violations))
 def test_a_value_beyond_a_bound_is_refused(
     api: ApiServer, resource: Resource, variant: Variant
 ) -> None:
     assert variant.refusal in api.refusal({**resource, "spec": variant.resource})
 
 
-@pytest.mark.parametrize(("resource", "variant"), _variants(edges))
+@pytest.mark.parametrize(("resource", "variant"), variants(edges))
 def test_a_value_at_the_edge_is_accepted(
     api: ApiServer, resource: Resource, variant: Variant
 ) -> None:
-    path = ".".join(str(step) for step in variant.path)
-    value: Any = variant.resource
-    for step in variant.path:
-        value = value[step]
-    spec = {**variant.resource, **COMPANIONS.get((path, value), {})}
-    assert api.refusal({**resource, "spec": spec}) == ""
+    assert api.refusal({**resource, "spec": with_companions(variant)}) == ""
+
+
+@pytest.mark.parametrize("resource", TRICKY.values(), ids=TRICKY.keys())
+def test_lint_and_the_api_server_agree(api: ApiServer, resource: Resource) -> None:
+    said = api.refusal(resource)
+    assert bool(offline.refusals(resource)) == bool(said), said or offline.refusals(resource)
 
 
 def test_production_can_only_change_while_there_is_no_shadow(api: ApiServer) -> None:

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from shadow_operator.cli.commands import change, look, people
+from shadow_operator.cli.commands import change, files, look, people
 from shadow_operator.cli.errors import CliError, Exit
 
 _HELP = """Shadow-test a service on Kubernetes: change a ShadowDeployment, or ask how it stands.
@@ -28,6 +28,7 @@ def application() -> typer.Typer:
     look.register(app)
     change.register(app)
     people.register(app)
+    files.register(app)
     return app
 
 
