@@ -2,10 +2,14 @@
 
 import itertools
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import yaml
 
 from dev.provision import HAL9
 from tests.support import hal9
@@ -243,6 +247,47 @@ def test_a_stop_ends_copies_and_the_soak_and_keeps_the_clones(soaking: Namespace
     )
     assert status["soak"]["elapsedSeconds"] >= later["soak"]["elapsedSeconds"]
     assert pods(soaking) == clones
+
+
+def test_a_stop_holds_against_a_manager_that_puts_spec_back(
+    soaking: Namespace, shadow_cluster: ShadowCluster
+) -> None:
+    declared = hal9.shadow_deployment(shadow_cluster.hal9_image, soakSeconds=NEVER)
+    began = time.monotonic()
+    soaking("annotate", "shadowdeployment", "hal9", f"{STOP}=at night")
+    with healing(soaking, declared) as healed:
+        soaking.wait_for_status(
+            "hal9", "the end of copies", lambda seen: seen["mirror"]["effectivePercent"] == 0
+        )
+        print(f"the mirror was off after {time.monotonic() - began:.1f} s")
+        stopped = next_measurement(soaking)
+        later = next_measurement(soaking)
+        assert healed
+    assert later["mirror"]["effectivePercent"] == 0
+    assert later["comparison"]["received"] == stopped["comparison"]["received"]
+    assert soaking.get("shadowdeployment", "hal9")["spec"]["samplingPercent"] == 100
+    soaking("annotate", "shadowdeployment", "hal9", f"{STOP}-")
+    soaking.wait_for_phase("hal9", "Soaking")
+
+
+@contextmanager
+def healing(namespace: Namespace, declared: dict[str, Any]) -> Iterator[list[str]]:
+    """Put the resource back again and again, as Argo CD does with `selfHeal`."""
+    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=argocd")
+    healed: list[str] = []
+    ended = threading.Event()
+
+    def heal() -> None:
+        while not ended.wait(0.5):
+            healed.append(namespace(*words, "--filename=-", stdin=yaml.safe_dump(declared)))
+
+    thread = threading.Thread(target=heal)
+    thread.start()
+    try:
+        yield healed
+    finally:
+        ended.set()
+        thread.join()
 
 
 def next_measurement(namespace: Namespace) -> dict[str, Any]:

@@ -19,8 +19,13 @@ Manifest = dict[str, Any]
 
 QUICK: Final[Mapping[str, Any]] = {
     "clones": {"replicas": 1, "isolation": "BestEffort"},
-    # One reference pod has no control that could tell that this is noise.
-    "comparison": {"ignore": [{"path": "$.meta.instance", "reason": "The name of the pod"}]},
+    # One reference pod has no control that could tell that these are noise.
+    "comparison": {
+        "ignore": [
+            {"path": path, "reason": "Of the instance"}
+            for path in ("$.meta.instance", "$.uptime_seconds", "$.requests_served")
+        ]
+    },
     "mirror": {"rampSeconds": 0},
     "soakSeconds": 15,
     # On one node copies take production's CPU, and it is slower for them.
@@ -75,10 +80,7 @@ def shadow_deployment(image: str, **spec: Any) -> Manifest:
     Fields are merged into the example's; a list or a scalar replaces what was there.
     """
     manifest = _example("hal9/shadow.yaml", image)[0]
-    ignored = manifest["spec"]["comparison"]["ignore"] + QUICK["comparison"]["ignore"]
-    quick = merged(manifest["spec"], QUICK)
-    quick["comparison"]["ignore"] = ignored
-    manifest["spec"] = merged(quick, spec)
+    manifest["spec"] = merged(merged(manifest["spec"], QUICK), spec)
     return manifest
 
 
