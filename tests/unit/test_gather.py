@@ -78,7 +78,7 @@ async def test_at_rest_a_look_costs_few_reads_and_no_write(
     snapshot = await read(fake)
     assert snapshot is not None
     assert all(call.startswith("GET") for call in fake.calls)
-    assert len(fake.calls) <= 14
+    assert len(fake.calls) <= 16
     assert {ref for ref, item in snapshot.children.items() if isinstance(item, Found)} == {
         ref for ref in snapshot.children if ref in world.objects
     }
@@ -91,10 +91,10 @@ POD_USE = f"GET /apis/metrics.k8s.io/v1beta1/namespaces/{NAME}/pods"
 
 @pytest.mark.parametrize(
     ("build", "used", "room"),
-    [(World, True, True), (up, True, False), (idle, False, False)],
-    ids=["before the start", "mirroring", "nothing is asked for"],
+    [(World, True, True), (up, True, False), (idle, True, True), (torn_down, False, False)],
+    ids=["before the start", "mirroring", "nothing is asked for", "all is judged and gone"],
 )
-async def test_room_is_read_before_the_start_and_use_as_long_as_clones_are_wanted(
+async def test_room_is_read_as_long_as_nothing_is_copied_and_use_while_it_can_change(
     build: Callable[[], World], used: bool, room: bool
 ) -> None:
     fake = cluster(build())

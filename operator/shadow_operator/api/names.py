@@ -17,6 +17,10 @@ LABEL_SHADOW: Final = f"{GROUP}/shadow"
 LABEL_ROLE: Final = f"{GROUP}/role"
 """On every child: its `Role`."""
 
+LABEL_EVIDENCE: Final = f"{GROUP}/evidence"
+"""On every ConfigMap of recorded evidence: the resource's name. It is not `LABEL_SHADOW`, because
+evidence changes in every interval, and nobody should be woken by that."""
+
 ANNOTATION_STOP: Final = f"{GROUP}/stop"
 """On the resource or its namespace: stops mirroring at once; the value says why."""
 

@@ -90,6 +90,12 @@ class Check(StatusModel):
     result: CheckResult
     """`Passed`, `Failed` or `Unknown`."""
 
+    observed: Column | None = None
+    """What was measured: `63%/71%` of CPU and memory are free."""
+
+    threshold: Column | None = None
+    """What it must be: `> 50%/50%`."""
+
     message: Annotated[str, Cut(288)] = ""
     """What was found, and what to do."""
 

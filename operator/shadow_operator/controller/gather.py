@@ -341,11 +341,13 @@ async def _alerts(
 async def _usage(
     api: KubernetesApi, situation: Situation
 ) -> tuple[Item[Mapping[str, PodUsage]], RoomReading | None]:
-    """Read what pods use, and before the first copy of an epoch how much room there is."""
-    if not situation.wants_clones:
+    """Read what pods use, and while it may still be decided to start how much room there is."""
+    baseline = situation.records_baseline
+    if not (situation.wants_clones or baseline):
         return Missing(), None
     namespace = situation.resource.namespace
-    if not room.is_open(situation):
+    wanted = situation.baseline.wants_room(situation.now) if baseline else room.is_open(situation)
+    if not wanted:
         return await usage.of_pods(api, namespace), None
     return await asyncio.gather(usage.of_pods(api, namespace), usage.room(api, namespace))
 

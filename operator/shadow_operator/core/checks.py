@@ -52,7 +52,13 @@ _RESULTS: Final = {
 def _headroom(gate: Gate | None) -> Iterable[Check]:
     if gate is not None and gate.source:
         result = _RESULTS.get(gate.result, CheckResult.UNKNOWN)
-        yield Check(name=gate.name, result=result, message=gate.message)
+        yield Check(
+            name=gate.name,
+            result=result,
+            observed=gate.observed,
+            threshold=gate.threshold,
+            message=gate.message,
+        )
 
 
 def _checks(name: str, result: CheckResult, parts: Iterable[str], *, joint: str) -> list[Check]:

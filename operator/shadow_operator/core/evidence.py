@@ -1,9 +1,10 @@
 """The evidence ConfigMap of a resource: ledger and progress, read and written together."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from shadow_operator.api.evidence import PathRule
-from shadow_operator.api.names import GROUP, Role
+from shadow_operator.api.names import LABEL_EVIDENCE, Role
 from shadow_operator.api.reasons import SoakReason
 from shadow_operator.core import (
     alerts,
@@ -17,6 +18,7 @@ from shadow_operator.core import (
     rules,
     usage,
 )
+from shadow_operator.core.baseline import Baseline
 from shadow_operator.core.guard import GuardState
 from shadow_operator.core.judgement import Judgement, Subject
 from shadow_operator.core.ledger import Ledger
@@ -25,10 +27,6 @@ from shadow_operator.core.pods import PRODUCTION
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import Found, Manifest, ObjectRef, Pod, found
-
-LABEL_EVIDENCE = f"{GROUP}/evidence"
-"""On the ConfigMap: the resource's name. Not the label of children: it changes in every interval,
-and nobody should be woken by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,8 @@ class Record:
     """When comparators were last read, in seconds since the epoch."""
     ledger: Ledger | None = None
     """The evidence itself, as it is from now on."""
+    baseline: Baseline = field(default_factory=Baseline)
+    """How production runs while nothing is shadowed."""
 
 
 def reference(name: str) -> ObjectRef:
@@ -66,10 +66,18 @@ def hints(situation: Situation) -> tuple[PathRule, ...]:
     return judgement.hints(situation.spec, stored)
 
 
-def advance(situation: Situation, progress: Progress, *, percent: int, switched: bool) -> Record:
+def advance(
+    situation: Situation,
+    progress: Progress,
+    *,
+    percent: int,
+    switched: bool,
+    foreseen: Iterable[Manifest] = (),
+) -> Record:
     """Take over what was read, move the clock, judge; once in an interval, and on every switch.
 
     `switched`: an Envoy gets another percentage, so what it counted so far belongs to the old one.
+    `foreseen`: the Deployments that a start would make now.
     """
     stored, sentence = situation.evidence
     if sentence or (situation.held and stored is None):  # nothing to go on with, or to overwrite
@@ -93,10 +101,29 @@ def advance(situation: Situation, progress: Progress, *, percent: int, switched:
     if current is not None and room.is_open(situation) and current.epoch == situation.epoch:
         settled = headroom.is_settled(current.headroom, copying=percent > 0)
         progress = progress.model_copy(update={"headroom": current.epoch if settled else ""})
+    recorded = _with_baseline(situation, foreseen)
     changed = current is not stored or progress != situation.progress
-    manifest = _manifest(situation, current, progress) if changed else None
+    changed = changed or recorded != situation.baseline
+    manifest = _manifest(situation, current, progress, recorded) if changed else None
     last = current.last_measurement if current else None
-    return Record(progress, judged, manifest, last_measurement=last, ledger=current)
+    return Record(
+        progress, judged, manifest, last_measurement=last, ledger=current, baseline=recorded
+    )
+
+
+def _with_baseline(situation: Situation, foreseen: Iterable[Manifest]) -> Baseline:
+    """Take over what production uses and what room there is, while nothing is asked for."""
+    before = situation.baseline
+    if not situation.records_baseline:
+        return before
+    pods = {PRODUCTION: running(situation)[PRODUCTION]}
+    used = usage.taken(
+        before.usage, situation.snapshot.usage, pods, now=situation.now, copying=False
+    )
+    if situation.snapshot.room is None:
+        return before.model_copy(update={"usage": used})
+    read = room.read_for(situation, foreseen)
+    return Baseline(usage=used, headroom=read, headroom_time=situation.now)
 
 
 def _subject(situation: Situation, progress: Progress) -> Subject:
@@ -244,7 +271,9 @@ def _crash(situation: Situation) -> str:
     return f"pod {pod.name} of the shadow restarted ({pod.last_termination or 'unknown'})"
 
 
-def _manifest(situation: Situation, current: Ledger | None, progress: Progress) -> Manifest:
+def _manifest(
+    situation: Situation, current: Ledger | None, progress: Progress, recorded: Baseline
+) -> Manifest:
     live = situation.stored
     version = {"resourceVersion": live["metadata"]["resourceVersion"]} if live else {}
     name = reference(situation.name).name
@@ -258,5 +287,9 @@ def _manifest(situation: Situation, current: Ledger | None, progress: Progress) 
             "ownerReferences": [objects.owner_reference(situation.resource)],
             **version,
         },
-        "data": {**(ledger.encode(current) if current else {}), **progress.stored()},
+        "data": {
+            **(ledger.encode(current) if current else {}),
+            **progress.stored(),
+            **recorded.stored(),
+        },
     }

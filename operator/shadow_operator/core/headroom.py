@@ -65,7 +65,8 @@ def judge(settings: HeadroomGate, room: Headroom | None, *, copied: bool) -> Gat
     """Judge it; nothing known is `NotApplicable`. `copied`: the first copy was made."""
     if room is None:
         return _unread(copied=copied)
-    rest = f"Clones ask for {amount(room.all_asked)}. {_unknown(room)}."
+    asked = f"Clones ask for {amount(room.all_asked)}. " if room.asked else ""
+    rest = f"{asked}{_unknown(room)}."
     gate = Gate(
         name=GateName.HEADROOM,
         result=GateResult.FAILED,
@@ -133,11 +134,11 @@ def sentence(room: Headroom) -> str:
         f"{role} {one.pods} x {_each(Amount(one.cpu, one.memory))}"
         for role, one in room.asked.items()
     )
-    asked = f"Asked for: {', '.join(parts)}."
+    asked = f"Asked for: {', '.join(parts)}. " if room.asked else ""
     if room.used_cpu is None or room.used_memory is None:
-        return f"{asked} Free: {room.problem}."
+        return f"{asked}Free: {room.problem}."
     free = Amount(room.cpu, room.memory) - Amount(room.used_cpu, room.used_memory)
-    return f"{asked} Free before the start: {amount(free)}."
+    return f"{asked}Free before the start: {amount(free)}."
 
 
 def _each(asked: Amount) -> str:

@@ -24,7 +24,7 @@ from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import Found, Snapshot, Unknown
 from shadow_operator.core.steps import Steps
 from shadow_operator.core.unreadable import names_production, read_resource, salvage
-from shadow_operator.core.up import up
+from shadow_operator.core.up import foreseen, up
 from shadow_operator.core.upkeep import upkeep
 from shadow_operator.core.view import View
 
@@ -91,6 +91,7 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
         _advanced(situation, refused, steps),
         percent=steps.percent,
         switched=any(isinstance(situation.snapshot.mirrors.get(pod), Found) for pod in told),
+        foreseen=foreseen(situation) if situation.records_baseline else (),
     )
     view = View(
         situation,
@@ -101,6 +102,7 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
         record.problem,
         record.last_measurement,
         record.ledger,
+        record.baseline,
     )
     letting_go = situation.deleting and steps.done
     after = status.compose(view).to_dict()
@@ -137,8 +139,10 @@ def _advanced(situation: Situation, refused: Refusal | None, steps: Steps) -> Pr
     """Give what must be remembered after these steps."""
     now, progress, state = situation.now, situation.progress, steps.isolation
     mirroring = steps.percent > 0
-    known = progress if progress.epoch == situation.epoch else Progress()
+    same = progress.epoch == situation.epoch
+    known = progress if same else Progress()
     recorded = steps.recording or mirroring or (known.mirroring or situation.recorded)
+    recorded = recorded and (same or situation.wants_clones)  # else it belongs to no epoch
     return progress.model_copy(
         update={
             "epoch": situation.epoch if situation.wants_clones else progress.epoch,

@@ -1,11 +1,21 @@
 """Reads from a snapshot how much room there is (`core/headroom`)."""
 
+from collections.abc import Iterable
 from typing import Final
 
+from shadow_operator.api.names import LABEL_ROLE
 from shadow_operator.core.headroom import Asked, Headroom
 from shadow_operator.core.pods import read_amount, read_bounds
 from shadow_operator.core.situation import Situation
-from shadow_operator.core.snapshot import Amount, Found, Missing, RoomReading, Unknown, found
+from shadow_operator.core.snapshot import (
+    Amount,
+    Found,
+    Manifest,
+    Missing,
+    RoomReading,
+    Unknown,
+    found,
+)
 
 
 def is_open(situation: Situation) -> bool:
@@ -16,9 +26,17 @@ def is_open(situation: Situation) -> bool:
 
 def read(situation: Situation) -> Headroom | None:
     """Read it, once all Deployments are there, because they say what is asked for; else None."""
-    room, asked = situation.snapshot.room, _asked(situation)
-    if room is None or asked is None:
+    live = [found(situation.deployment(role)) for role in situation.roles]
+    there = [deployment for deployment in live if deployment is not None]
+    return read_for(situation, there) if len(there) == len(live) else None
+
+
+def read_for(situation: Situation, deployments: Iterable[Manifest]) -> Headroom | None:
+    """Read it for pods of these Deployments; None where nothing was read."""
+    room = situation.snapshot.room
+    if room is None:
         return None
+    asked = _asked(deployments)
     nodes = found(room.nodes)
     total = sum((node.allocatable for node in nodes or ()), Amount())
     used, problem = _used(situation, room)
@@ -35,17 +53,15 @@ def read(situation: Situation) -> Headroom | None:
     return known.model_copy(update={"quota": _short_quota(situation, room, known.all_asked)[:160]})
 
 
-def _asked(situation: Situation) -> dict[str, Asked] | None:
+def _asked(deployments: Iterable[Manifest]) -> dict[str, Asked]:
     asked: dict[str, Asked] = {}
-    for role in situation.roles:
-        live = found(situation.deployment(role))
-        if live is None:
-            return None
-        spec = live["spec"]
+    for deployment in deployments:
+        spec = deployment["spec"]
+        role = spec["template"]["metadata"]["labels"][LABEL_ROLE]
         each = sum(
             (one.requests for one in read_bounds(spec["template"]["spec"]).values()), Amount()
         )
-        asked[role.value] = Asked(pods=spec.get("replicas", 1), cpu=each.cpu, memory=each.memory)
+        asked[role] = Asked(pods=spec.get("replicas", 1), cpu=each.cpu, memory=each.memory)
     return asked
 
 

@@ -11,6 +11,7 @@ from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import Spec
 from shadow_operator.core import names
 from shadow_operator.core.availability import Availability, availability
+from shadow_operator.core.baseline import Baseline
 from shadow_operator.core.epochs import image_of, images_of, next_epoch, wanted_epoch
 from shadow_operator.core.guard import GuardRecord
 from shadow_operator.core.ledger import Ledger, UnreadableLedger, decode
@@ -72,6 +73,18 @@ class Situation:
             return decode((self.stored or {}).get("data") or {}), ""
         except UnreadableLedger as error:
             return None, str(error)
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """How production ran while nothing was shadowed."""
+        return Baseline.read((self.stored or {}).get("data"))
+
+    @property
+    def records_baseline(self) -> bool:
+        """Whether production is to be looked at now, because nothing else is asked for."""
+        interval = self.snapshot.settings.interval_seconds
+        idle = self.spec.phase is RequestedPhase.NONE and not self.deleting
+        return idle and self.baseline.is_due(self.now, interval)
 
     @property
     def guard(self) -> GuardRecord:

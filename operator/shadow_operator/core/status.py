@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from shadow_operator.api.enums import (
-    GateName,
     HealthState,
     Phase,
     RequestedPhase,
@@ -31,9 +30,10 @@ from shadow_operator.api.status import (
 from shadow_operator.core import checks, conditions, evidence, headroom, impact, next_step
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.conditions import Observed, at
+from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import LayerReading
-from shadow_operator.core.usage import ROLES, Use
+from shadow_operator.core.usage import ROLES, Usage, Use
 from shadow_operator.core.view import View
 from shadow_operator.core.wording import column
 
@@ -53,7 +53,7 @@ def compose(view: View) -> Status:
         preflight=checks.preflight(
             view.steps.notes,
             refused.sentences if refused else (),
-            view.gate(GateName.HEADROOM),
+            view.headroom,
         ),
         summary=_summary(view, seen),
         verdict=judged.verdict if judged else None,
@@ -237,13 +237,13 @@ def _mirror(view: View) -> MirrorStatus:
 
 
 def _resources(view: View) -> ResourcesStatus | None:
-    judged = view.judgement
-    if judged is None or not judged.usage.asked:
+    used, room = _used(view)
+    if not used.asked:
         return None
-    record = judged.usage.series[-1] if judged.usage.series else None
+    record = used.series[-1] if used.series else None
     pods = evidence.running(view.situation)
     return ResourcesStatus(
-        message=headroom.sentence(judged.headroom) if judged.headroom else "",
+        message=headroom.sentence(room) if room else "",
         roles=tuple(
             RoleUsage(
                 name=UsedBy(role),
@@ -256,6 +256,13 @@ def _resources(view: View) -> ResourcesStatus | None:
             if (use := record.of(role) if record else Use()).pods or pods[role]
         ),
     )
+
+
+def _used(view: View) -> tuple[Usage, Headroom | None]:
+    if view.idle:
+        return view.baseline.usage, view.baseline.headroom
+    judged = view.judgement
+    return (judged.usage, judged.headroom) if judged else (Usage(), None)
 
 
 def _paused_time(view: View) -> datetime | None:

@@ -10,6 +10,7 @@ from shadow_operator.api.names import LABEL_SHADOW, Role
 from shadow_operator.core import changes, children, evidence, mirror, names, objects
 from shadow_operator.core.actions import Deletion
 from shadow_operator.core.epochs import images_of
+from shadow_operator.core.errors import CannotClone, CannotMirror
 from shadow_operator.core.isolation import IsolationState, isolation
 from shadow_operator.core.reference import is_rolled_out, running_image
 from shadow_operator.core.serving import serving
@@ -55,6 +56,16 @@ def up(situation: Situation) -> Steps:
         isolation=state,
         notes=wanted.notes,
     )
+
+
+def foreseen(situation: Situation) -> tuple[Manifest, ...]:
+    """Give the Deployments that would be made now; none where production can't be cloned."""
+    try:
+        wanted = _children(situation)
+        made = (*wanted.clones, *wanted.comparator, *_envoys(situation))
+    except (CannotClone, CannotMirror, LookupError):
+        return ()
+    return tuple(filter(_is_workload, made))
 
 
 # What should exist

@@ -1,12 +1,14 @@
 """Everything that status is composed from, in one place."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from shadow_operator.api.enums import AfterVerdict, GateName
+from shadow_operator.api.enums import AfterVerdict, GateName, RequestedPhase
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
 from shadow_operator.api.status import Gate, Status
+from shadow_operator.core import headroom
 from shadow_operator.core.acceptance import Refusal
+from shadow_operator.core.baseline import Baseline
 from shadow_operator.core.guard import GuardRecord
 from shadow_operator.core.judgement import Judgement, Ledger
 from shadow_operator.core.progress import Progress
@@ -32,6 +34,8 @@ class View:
     """When comparators were last read, in seconds since the epoch."""
     ledger: Ledger | None = None
     """The evidence, as it is from now on."""
+    baseline: Baseline = field(default_factory=Baseline)
+    """How production runs while nothing is shadowed."""
 
     @property
     def guard(self) -> GuardRecord:
@@ -111,6 +115,20 @@ class View:
     def gate(self, name: GateName) -> Gate | None:
         """Give a gate by name."""
         return next((gate for gate in self.gates if gate.name is name), None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked for, so that what is seen of production is its baseline."""
+        return self.situation.spec.phase is RequestedPhase.NONE
+
+    @property
+    def headroom(self) -> Gate | None:
+        """How much room there is: as it is now, or as it was before the first copy."""
+        if not self.idle:
+            return self.gate(GateName.HEADROOM)
+        return headroom.judge(
+            self.situation.spec.gates.headroom, self.baseline.headroom, copied=False
+        )
 
     @property
     def entry_requests(self) -> int | None:

@@ -1,0 +1,61 @@
+"""The baseline: what production uses, and what room there is, while `phase: None` is asked for.
+
+It is read more seldom than an interval, because nothing hangs on it yet, and it is kept beside the
+ledger, because it belongs to no epoch.
+"""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shadow_operator.core.headroom import Headroom
+from shadow_operator.core.usage import Usage
+
+KEY: Final = "baseline"
+"""Key in the data of the evidence ConfigMap."""
+SECONDS: Final = 60.0
+"""Between two records: the metrics API has hardly more to say."""
+ROOM_SECONDS: Final = 300.0
+"""Between two looks at nodes and quotas."""
+
+
+class Baseline(BaseModel):
+    """What was recorded. Times are seconds since the epoch."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    usage: Usage = Usage()
+    """Of production's pods."""
+    headroom: Headroom | None = None
+    headroom_time: float = 0.0
+    """When nodes and quotas were last read."""
+
+    def is_due(self, now: float, interval: float) -> bool:
+        """Whether the next record is to be taken; `interval` is the operator's, in seconds."""
+        return now - self.usage.asked >= max(SECONDS, interval) - interval / 10
+
+    def wants_room(self, now: float) -> bool:
+        """Whether nodes and quotas are to be read with it."""
+        return now - self.headroom_time >= ROOM_SECONDS
+
+    def stored(self) -> dict[str, str]:
+        """Give the ConfigMap data that holds it; nothing where nothing was recorded."""
+        if self == Baseline():
+            return {}
+        packed = zlib.compress(self.model_dump_json(exclude_defaults=True).encode())
+        return {KEY: base64.b64encode(packed).decode()}
+
+    @classmethod
+    def read(cls, data: Mapping[str, str] | None) -> "Baseline":
+        """Read it back; what can't be read is recorded anew."""
+        text = (data or {}).get(KEY)
+        if text is None:
+            return cls()
+        try:
+            return cls.model_validate_json(zlib.decompress(base64.b64decode(text)))
+        except (ValidationError, zlib.error, binascii.Error):
+            return cls()
