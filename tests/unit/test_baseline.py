@@ -22,7 +22,8 @@ FREE = RoomReading(
 
 def asleep(**fields: Any) -> World:
     """Give a world in which nothing is asked for, and the operator has looked once."""
-    world = World(**{"usage": lambda _: Amount(500, GIB), "room": FREE} | fields)
+    known: dict[str, Any] = {"usage": lambda _: Amount(500, GIB), "room": FREE} | fields
+    world = World(**known)
     world.edit(phase="None")
     for _ in range(3):
         world.reconcile()

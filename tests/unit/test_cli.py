@@ -3,88 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shadow_operator.cli import target
 from shadow_operator.cli.commands import change
-from shadow_operator.cli.errors import CliError, Exit
-from shadow_operator.cli.main import run
-from tests.support.clones import merged
+from shadow_operator.cli.errors import Exit
+from tests.support.shell import Cluster, Shell
 from tests.support.world import World, up
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-class Cluster:
-    """One namespace; takes the place of `Access`."""
-
-    namespace = "hal9"
-
-    def __init__(self, *worlds: World) -> None:
-        self.worlds = {f"hal9-{n}" if n else "hal9": world for n, world in enumerate(worlds)}
-        self.settled = False
-        """No operator looks at it any more."""
-
-    def list(self) -> list[dict[str, Any]]:
-        """Give all."""
-        return [self.get(name) for name in self.worlds]
-
-    def get(self, name: str) -> dict[str, Any]:
-        """Give one."""
-        if name not in self.worlds:
-            raise CliError(Exit.USAGE, f"There is no ShadowDeployment {name}")
-        body: dict[str, Any] = merged(self.worlds[name].body, {"metadata": {"name": name}})
-        return body
-
-    def patch(self, name: str, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """Change one, and let an operator look at it for a while."""
-        world = self.worlds[name]
-        annotations = changed.get("metadata", {}).get("annotations", {})
-        world.annotations = merged(world.annotations, annotations)
-        if spec := changed.get("spec"):
-            world.edit(**spec)
-        for _ in range(0 if self.settled else 20):
-            world.reconcile(30.0)
-            world.settle()
-        return self.get(name)
-
-    def user(self) -> str:
-        """Give who asks."""
-        return "anna"
-
-    def spec(self) -> dict[str, Any]:
-        """Give what the first one asks for."""
-        return self.worlds["hal9"].spec
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing."""
     monkeypatch.setattr(change, "POLL_SECONDS", 0.0)
-
-
-Said = tuple[int, str]
-
-
-class Shell:
-    """Runs commands against a cluster; gives exit status and all that was printed."""
-
-    def __init__(
-        self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, output: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(target.Target, "access", cluster)
-        self.cluster = cluster
-        self._output = output
-
-    def __call__(self, line: str) -> Said:
-        """Run a line as the runbook has it."""
-        _, *arguments = line.split()
-        status = run("hal9-migrate", arguments)
-        printed = self._output.readouterr()
-        return status, printed.out + printed.err
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shadow_operator.cli.errors import Conflict, Exit
+from tests.support.shell import Cluster, Shell
 from tests.support.world import World, up
-from tests.unit.test_cli import Cluster, Shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,17 +4,19 @@ import builtins
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
-from shadow_operator.api.names import GROUP, PLURAL, SHORT_NAME, VERSION
+from shadow_operator.api.names import GROUP, KIND, LABEL_EVIDENCE, PLURAL, SHORT_NAME, VERSION
 from shadow_operator.cli.errors import CliError, Conflict, Exit
+from shadow_operator.cli.happened import Happened
 
 TIMEOUT_SECONDS: Final = 10
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -88,8 +90,31 @@ class Access:
 
     def pods(self, selector: str) -> builtins.list[Manifest]:
         """Give the pods of the namespace that a label selector takes."""
-        path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={quote(selector)}"
-        return list(json.loads(self.raw(path, "list pods"))["items"])
+        return self._listed("pods", labelSelector=selector)
+
+    def evidence(self, name: str) -> dict[str, dict[str, str]]:
+        """Give what the operator recorded of one: name of a ConfigMap -> its data."""
+        found = self._listed("configmaps", labelSelector=f"{LABEL_EVIDENCE}={name}")
+        return {one["metadata"]["name"]: one.get("data") or {} for one in found}
+
+    def events(self, name: str) -> tuple[Happened, ...]:
+        """Give what happened to one lately, the newest last."""
+        about = f"involvedObject.kind={KIND},involvedObject.name={name}"
+        events = (
+            Happened(
+                datetime.fromisoformat(time),
+                one.get("reason") or "",
+                one.get("message") or "",
+                warning=one.get("type") == "Warning",
+            )
+            for one in self._listed("events", fieldSelector=about)
+            if (time := one.get("eventTime") or one.get("lastTimestamp"))
+        )
+        return tuple(sorted(events, key=lambda event: event.time))
+
+    def _listed(self, plural: str, **query: str) -> builtins.list[Manifest]:
+        path = f"/api/v1/namespaces/{self.namespace}/{plural}?{urlencode(query, safe='/')}"
+        return list(json.loads(self.raw(path, f"list {plural}"))["items"])
 
     def raw(self, path: str, what: str) -> bytes:
         """Give what the API server answers to a GET of this path, with the user's own rights.

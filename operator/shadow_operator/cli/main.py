@@ -5,7 +5,16 @@ from typing import NoReturn
 
 import typer
 
-from shadow_operator.cli.commands import change, files, look, people
+from shadow_operator.cli.commands import (
+    change,
+    files,
+    metrics,
+    monitor,
+    people,
+    resources,
+    status,
+    verify,
+)
 from shadow_operator.cli.errors import CliError, Exit
 
 _HELP = """Shadow-test a service on Kubernetes: change a ShadowDeployment, or ask how it stands.
@@ -25,7 +34,11 @@ def application() -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    look.register(app)
+    status.register(app)
+    verify.register(app)
+    resources.register(app)
+    metrics.register(app)
+    monitor.register(app)
     change.register(app)
     people.register(app)
     files.register(app)
