@@ -1,4 +1,4 @@
-"""Alerts as a real Prometheus tells them."""
+"""Alerts and log volumes as a real Prometheus tells them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ groups:
   - {alert: Pending, expr: vector(1), for: 1h, labels: {namespace: shop, severity: critical}}
   - {alert: Chatty, expr: vector(1), labels: {namespace: shop, severity: info}}
   - {alert: Elsewhere, expr: vector(1), labels: {namespace: bank, severity: critical}}
+  - record: kubelet_container_log_filesystem_used_bytes
+    expr: time() * 2000
+    labels: {namespace: shop, pod: cart-shadow-1}
+  - record: kubelet_container_log_filesystem_used_bytes
+    expr: time() * 1000
+    labels: {namespace: shop, pod: cart-reference-1}
+  - record: kubelet_container_log_filesystem_used_bytes
+    expr: time() * 9000
+    labels: {namespace: shop, pod: cart-2-shadow-1}
   - {alert: Quoted, expr: vector(1), labels: {namespace: 'a"b\\c', severity: critical}}
 """
 
@@ -61,6 +70,18 @@ async def test_what_fires_in_the_namespace_is_read_with_its_beginning(url: str) 
 async def test_a_namespace_is_a_value_whatever_is_in_it(url: str) -> None:
     assert set(await alerts(url, 'a"b\\c', expected=1)) == {"Quoted"}
     assert await Prometheus(url).alerts('shop",alertname=~".*') == Found(())
+
+
+async def test_what_the_clones_logged_is_read_by_role(url: str) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            item = await Prometheus(url).logs("shop", "cart")
+            assert isinstance(item, Found), item
+            if item.value is not None and item.value.reference > 0:
+                break
+            await asyncio.sleep(0.2)
+    assert 1.5 < item.value.shadow / item.value.reference < 2.5
+    assert await Prometheus(url).logs("bank", "cart") == Found(None)
 
 
 async def test_a_prometheus_that_is_not_there_is_unknown() -> None:

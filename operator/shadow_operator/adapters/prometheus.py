@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from shadow_operator.core.snapshot import AlertReading, Found, Item, Unknown
+from shadow_operator.api.names import Role
+from shadow_operator.core.names import child
+from shadow_operator.core.snapshot import AlertReading, Found, Item, LogReading, Unknown
 
 TIMEOUT_SECONDS: Final = 5
 """For each question."""
@@ -22,6 +24,10 @@ _FIRING: Final = (
     " and ignoring(alertstate)"
     " last_over_time(ALERTS{{namespace={namespace},{severity},"
     'alertstate="firing"}}[{window}])'
+)
+_LOGGED: Final = (
+    "sum(increase(kubelet_container_log_filesystem_used_bytes"
+    "{{namespace={namespace},pod=~{pods}}}[1h]))"
 )
 _SEVERITY: Final = 'severity=~"warning|critical"'
 
@@ -49,6 +55,27 @@ class Prometheus:
             return Found(tuple(map(_alert, answer[:LARGEST_ANSWER])))
         except (KeyError, TypeError, ValueError, IndexError):
             return Unknown("its answer is not Prometheus'")
+
+    async def logs(self, namespace: str, resource: str) -> Item[LogReading | None]:
+        """Read how many bytes the clones of a resource logged within the last hour.
+
+        None where the kubelets' metrics are not there. A rotated file counts as one that was
+        written anew.
+        """
+        amounts: list[int | None] = []
+        for role in (Role.SHADOW, Role.REFERENCE):
+            pods = literal(f"{child(resource, role)}-.*")
+            answer = await self._ask(_LOGGED.format(namespace=literal(namespace), pods=pods))
+            if isinstance(answer, Unknown):
+                return answer
+            try:
+                amounts.append(round(float(answer[0]["value"][1])) if answer else None)
+            except (KeyError, TypeError, ValueError, IndexError):
+                return Unknown("its answer is not Prometheus'")
+        shadow, reference = amounts
+        if shadow is None or reference is None:
+            return Found(None)
+        return Found(LogReading(shadow=shadow, reference=reference))
 
     async def _ask(self, query: str) -> list[Mapping[str, Any]] | Unknown:
         try:

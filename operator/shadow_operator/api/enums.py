@@ -176,6 +176,7 @@ class GateName(StrEnum):
     HEADROOM = "headroom"
     RESOURCES = "resources"
     MEMORY_GROWTH = "memory-growth"
+    LOG_VOLUME = "log-volume"
     ALERTS = "alerts"
     APPROVAL = "approval"
 

@@ -532,6 +532,13 @@ class MemoryGrowthGate(GateSettings):
     """Growth in percent of the memory limit per day; default 5."""
 
 
+class LogVolumeGate(AdvisoryGateSettings):
+    """What the shadow logs, against the reference (runbook: log volume manageable)."""
+
+    max_increase_percent: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """Percentage by which it may log more, in bytes; default 100, twice as much."""
+
+
 class IgnoredAlert(Model):
     """An alert that says nothing about the shadow."""
 
@@ -610,6 +617,9 @@ class Gates(Model):
 
     memory_growth: MemoryGrowthGate = MemoryGrowthGate()
     """Growth of the shadow's memory."""
+
+    log_volume: LogVolumeGate = LogVolumeGate()
+    """How much the shadow logs; known where the operator has a Prometheus."""
 
     alerts: AlertsGate = AlertsGate()
     """Alerts since mirroring began."""

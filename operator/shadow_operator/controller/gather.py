@@ -28,6 +28,7 @@ from shadow_operator.core.snapshot import (
     Item,
     LayerReading,
     LearningReading,
+    LogReading,
     Manifest,
     Missing,
     ObjectRef,
@@ -103,7 +104,7 @@ async def _gather_others(
     sources: Sources, resource: ShadowDeployment, known: Snapshot, situation: Situation, now: float
 ) -> Snapshot:
     api, http, pods = sources.api, sources.http, found(known.pods) or ()
-    ours, (selected, production_pods, health, alerts, learned) = await asyncio.gather(
+    ours, (selected, production_pods, health, (alerts, logs), learned) = await asyncio.gather(
         asyncio.gather(
             _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
             _each(
@@ -119,7 +120,7 @@ async def _gather_others(
             _in_the_way(api, situation),
             _production_pods(api, resource, known, now),
             _layers(http, resource, known.children),
-            _alerts(sources.prometheus, resource),
+            _prometheus(sources.prometheus, resource),
             _learning(http, resource, known),
         ),
     )
@@ -133,6 +134,7 @@ async def _gather_others(
         mirrors=mirrors,
         layers=health,
         alerts=alerts,
+        logs=logs,
         learning=learned,
         probe=probe[0],
         probe_reachable_from_here=probe[1],
@@ -330,12 +332,20 @@ async def _learning(
     return await _each(ready, Role.SHADOW, read)
 
 
-async def _alerts(
+async def _prometheus(
     prometheus: Prometheus | None, resource: ShadowDeployment
-) -> Item[tuple[AlertReading, ...]]:
-    spec = resource.spec
-    watched = spec.gates.alerts.mode is not GateMode.OFF and spec.phase is RequestedPhase.SHADOW
-    return await prometheus.alerts(resource.namespace) if prometheus and watched else Missing()
+) -> tuple[Item[tuple[AlertReading, ...]], Item[LogReading | None]]:
+    """Ask for what a gate wants to know."""
+    gates = resource.spec.gates
+    alerts: Item[tuple[AlertReading, ...]] = Missing()
+    logs: Item[LogReading | None] = Missing()
+    if prometheus is None or resource.spec.phase is not RequestedPhase.SHADOW:
+        return alerts, logs
+    if gates.alerts.mode is not GateMode.OFF:
+        alerts = await prometheus.alerts(resource.namespace)
+    if gates.log_volume.mode is not GateMode.OFF:
+        logs = await prometheus.logs(resource.namespace, resource.name)
+    return alerts, logs
 
 
 async def _usage(

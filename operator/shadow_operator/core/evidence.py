@@ -13,6 +13,7 @@ from shadow_operator.core import (
     judgement,
     learning,
     ledger,
+    logs,
     objects,
     room,
     rules,
@@ -167,7 +168,7 @@ def _ends(situation: Situation, current: Ledger) -> bool:
 def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
     mirroring = percent > 0
     clones = [w for role, w in situation.workloads.items() if role is not Role.MIRROR]
-    current = _with_learning(situation, _with_alerts(situation, current))
+    current = _with_learning(situation, _with_prometheus(situation, current))
     after = collect.advance(
         _with_resources(situation, current),
         situation.snapshot.comparators,
@@ -196,12 +197,15 @@ def _serving(situation: Situation) -> collect.Pods | None:
     )
 
 
-def _with_alerts(situation: Situation, current: Ledger) -> Ledger:
+def _with_prometheus(situation: Situation, current: Ledger) -> Ledger:
     progress = situation.progress
     began = progress.mirroring_since if progress.epoch == current.epoch else None
-    read = situation.snapshot.alerts
-    noted = alerts.noted(current.alerts, read, situation.name, began=began, now=situation.now)
-    return current.model_copy(update={"alerts": noted})
+    read, now = situation.snapshot, situation.now
+    noted = {
+        "alerts": alerts.noted(current.alerts, read.alerts, situation.name, began=began, now=now),
+        "logs": logs.noted(current.logs, read.logs, began=began, now=now),
+    }
+    return current.model_copy(update=noted)
 
 
 def _with_learning(situation: Situation, current: Ledger) -> Ledger:

@@ -15,13 +15,14 @@ from shadow_operator.core.impact import production_impact
 from shadow_operator.core.latency import latency_p50, latency_p99
 from shadow_operator.core.learning import standing
 from shadow_operator.core.load import like_production
+from shadow_operator.core.logs import LITTLE_BYTES
 from shadow_operator.core.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.resources import headroom, memory_growth, resources
 from shadow_operator.core.route_gate import routes
 from shadow_operator.core.tally import Difference
 from shadow_operator.core.throughput import throughput
 from shadow_operator.core.unproven import unproven
-from shadow_operator.core.wording import count, percent
+from shadow_operator.core.wording import count, memory, percent
 
 WAVERING: Final = 4.0
 """Standard deviations by which a share of copies may miss its threshold before it is judged."""
@@ -256,6 +257,39 @@ def _untested_sentence(case: Case) -> str:
     return f" Untested, with fewer than {least} pairs: {named}{more}."
 
 
+def log_volume(case: Case) -> Outcome:
+    """Judge whether the shadow logs much more than the reference (runbook: manageable)."""
+    name, known = GateName.LOG_VOLUME, case.ledger.logs
+    if known.problem:
+        text = f"Prometheus can't be asked for log volumes: {known.problem}."
+        return Outcome(Gate(name=name, result=GateResult.ERROR, source="prometheus", message=text))
+    if not known.configured:
+        return not_applicable(name, "No Prometheus is configured that knows how much pods log.")
+    if known.shadow is None or known.reference is None:
+        return inconclusive(
+            name,
+            "Not known yet: Prometheus must have the kubelet's "
+            "kubelet_container_log_filesystem_used_bytes, and 10 minutes under copies.",
+        )
+    most = case.spec.gates.log_volume.max_increase_percent
+    more = known.shadow / max(1, known.reference) - 1
+    gate = Gate(
+        name=name,
+        result=GateResult.PASSED,
+        observed=f"{more:+.0%}" if known.reference else memory(known.shadow),
+        threshold=f"<= +{most}%",
+        window_seconds=3600,
+        source="prometheus",
+    )
+    text = (
+        f"In the last hour the shadow logged {memory(known.shadow)} and the reference "
+        f"{memory(known.reference)}."
+    )
+    if known.shadow < LITTLE_BYTES or 100 * more <= most:
+        return Outcome(concluded(gate, GateResult.PASSED, text))
+    return Outcome(concluded(gate, GateResult.FAILED, f"{text} Is its log level as production's?"))
+
+
 def alerts(case: Case) -> Outcome:
     """No alert began since copying began (runbook: no alerts triggered)."""
     name, known = GateName.ALERTS, case.ledger.alerts
@@ -288,10 +322,6 @@ def alerts(case: Case) -> Outcome:
     return Outcome(concluded(gate, GateResult.PASSED, text))
 
 
-def _not_measured(name: GateName, what: str) -> Callable[[Case], Outcome]:
-    return lambda _: not_applicable(name, f"{what} is not judged by this version.")
-
-
 GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.PRODUCTION_IMPACT: production_impact,
     GateName.CRITICAL_DIFFERENCES: critical_differences,
@@ -312,6 +342,7 @@ GATES: Final[dict[GateName, Callable[[Case], Outcome]]] = {
     GateName.HEADROOM: headroom,
     GateName.RESOURCES: resources,
     GateName.MEMORY_GROWTH: memory_growth,
+    GateName.LOG_VOLUME: log_volume,
     GateName.ALERTS: alerts,
     GateName.APPROVAL: approval,
 }

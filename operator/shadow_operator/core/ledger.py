@@ -26,6 +26,7 @@ from shadow_operator.core.headroom import Headroom
 from shadow_operator.core.histogram import Timing
 from shadow_operator.core.intervals import StoredIntervals, Totals
 from shadow_operator.core.learning import Learning
+from shadow_operator.core.logs import Logs
 from shadow_operator.core.production import Course, StoredBins, lighter
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
@@ -212,6 +213,7 @@ class Ledger(_Frozen):
     soak: Soak = Soak()
     layers: dict[str, LayerRecord] = {}
     alerts: Alerts = Alerts()
+    logs: Logs = Logs()
     learning: Learning = Learning()
     usage: Usage = Usage()
     """What shadow, reference and production use."""

@@ -239,6 +239,14 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogReading:
+    """Bytes that all pods of each role logged in the last hour."""
+
+    shadow: int
+    reference: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was read for one resource, at one moment."""
 
@@ -272,6 +280,8 @@ class Snapshot:
     nothing."""
     alerts: Item[tuple[AlertReading, ...]] = Missing()
     """Alerts of the namespace; missing where no Prometheus is configured."""
+    logs: Item[LogReading | None] = Missing()
+    """How much the clones log; missing where no Prometheus is configured."""
     usage: Item[Mapping[str, PodUsage]] = Missing()
     """Pod name -> what it uses, for all pods of the namespace; `Missing` where the cluster has no
     metrics API."""
