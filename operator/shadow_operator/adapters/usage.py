@@ -5,24 +5,20 @@ is `Missing`. Nothing here may delay a reconcile, so what takes longer than `PAT
 """
 
 import asyncio
-import datetime
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from shadow_operator.adapters.kubernetes import KubernetesApi
-from shadow_operator.core.pods import read_amount
+from shadow_operator.core import metered
 from shadow_operator.core.snapshot import (
-    Amount,
     Found,
     Item,
     Manifest,
-    Node,
     PodUsage,
     RoomReading,
     Unknown,
 )
 
-METRICS: Final = "metrics.k8s.io/v1beta1"
 PATIENCE: Final = 3.0
 """Seconds that an answer may take."""
 
@@ -31,14 +27,14 @@ T = TypeVar("T")
 
 async def of_pods(api: KubernetesApi, namespace: str) -> Item[Mapping[str, PodUsage]]:
     """Read what all pods of the namespace use: pod name -> its newest sample."""
-    return await _read(api, METRICS, "PodMetrics", namespace, _pods)
+    return await _read(api, metered.API, "PodMetrics", namespace, metered.pods)
 
 
 async def room(api: KubernetesApi, namespace: str) -> RoomReading:
     """Read what tells how much room there is for pods of this namespace."""
     nodes, usage, quotas = await asyncio.gather(
-        _read(api, "v1", "Node", None, _nodes),
-        _read(api, METRICS, "NodeMetrics", None, _node_usage),
+        _read(api, "v1", "Node", None, metered.nodes),
+        _read(api, metered.API, "NodeMetrics", None, metered.node_usage),
         _read(api, "v1", "ResourceQuota", namespace, tuple[Manifest, ...]),
     )
     return RoomReading(nodes, usage, quotas)
@@ -62,37 +58,3 @@ async def _read(
         return Found(parse(item.value))
     except (KeyError, TypeError, ValueError) as error:
         return Unknown(f"what answered is no {kind} ({type(error).__name__})")
-
-
-def _pods(items: Iterable[Manifest]) -> Mapping[str, PodUsage]:
-    return {
-        item["metadata"]["name"]: PodUsage(
-            datetime.datetime.fromisoformat(item["timestamp"]).timestamp(),
-            {one["name"]: read_amount(one["usage"]) for one in item["containers"]},
-        )
-        for item in items
-    }
-
-
-def _node_usage(items: Iterable[Manifest]) -> Mapping[str, Amount]:
-    return {item["metadata"]["name"]: read_amount(item["usage"]) for item in items}
-
-
-def _nodes(items: Iterable[Manifest]) -> tuple[Node, ...]:
-    return tuple(
-        Node(item["metadata"]["name"], read_amount(item["status"]["allocatable"]))
-        for item in items
-        if _takes_pods(item)
-    )
-
-
-def _takes_pods(node: Manifest) -> bool:
-    spec = node.get("spec") or {}
-    ready = any(
-        one["type"] == "Ready" and one["status"] == "True"
-        for one in node["status"].get("conditions") or ()
-    )
-    kept_away = any(
-        taint["effect"] in {"NoSchedule", "NoExecute"} for taint in spec.get("taints") or ()
-    )
-    return ready and not spec.get("unschedulable") and not kept_away

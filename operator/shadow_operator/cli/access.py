@@ -122,6 +122,19 @@ class Access:
         `what` says it in the words of `kubectl auth can-i`. Raises `CliError` for any answer but a
         success.
         """
+        status, body = self.answer(path)
+        if status in {401, 403}:
+            where = f"in namespace {self.namespace}"
+            raise CliError(
+                Exit.UNKNOWN,
+                f"you may not {what} {where}; see: kubectl auth can-i {what} -n {self.namespace}",
+            )
+        if not 200 <= status < 300:
+            raise CliError(Exit.UNKNOWN, f"the API server answers {status} to: {what}")
+        return body
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """Give the status and the body of what the API server answers to a GET of this path."""
         api = self._client
         headers: dict[str, str] = {}
         api.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
@@ -129,16 +142,7 @@ class Access:
             answer = api.call_api(
                 "GET", self._server + path, headers, _request_timeout=TIMEOUT_SECONDS
             )
-            body = bytes(answer.read())  # type: ignore[no-untyped-call]
-        if answer.status in {401, 403}:
-            where = f"in namespace {self.namespace}"
-            raise CliError(
-                Exit.UNKNOWN,
-                f"you may not {what} {where}; see: kubectl auth can-i {what} -n {self.namespace}",
-            )
-        if not 200 <= answer.status < 300:
-            raise CliError(Exit.UNKNOWN, f"the API server answers {answer.status} to: {what}")
-        return body
+            return answer.status, bytes(answer.read())  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

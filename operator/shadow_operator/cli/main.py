@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from shadow_operator.cli.commands import (
+    before,
     change,
     files,
     metrics,
@@ -42,6 +43,7 @@ def application() -> typer.Typer:
     change.register(app)
     people.register(app)
     files.register(app)
+    before.register(app)
     return app
 
 

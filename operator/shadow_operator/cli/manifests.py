@@ -56,6 +56,14 @@ def read_resources(path: str) -> list[Manifest]:
     return found
 
 
+def only_resource(path: str) -> Manifest:
+    """Give the one ShadowDeployment of a file."""
+    found = read_resources(path)
+    if len(found) > 1:
+        raise CliError(Exit.USAGE, f"{path} has {len(found)} of {KIND}; this takes one.")
+    return found[0]
+
+
 def is_resource(manifest: Manifest) -> bool:
     """Whether it is a ShadowDeployment of some version."""
     group = str(manifest.get("apiVersion", "")).partition("/")[0]

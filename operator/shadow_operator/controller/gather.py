@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import httpx
 import orjson
@@ -20,6 +20,7 @@ from shadow_operator.controller.workers import Key
 from shadow_operator.core import entry, evidence, mirror, names, room
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
+from shadow_operator.core.selectors import SELECTING_KINDS
 from shadow_operator.core.serving import metrics_port, serving
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
@@ -41,16 +42,6 @@ from shadow_operator.core.snapshot import (
     found,
 )
 from shadow_operator.core.unreadable import read_resource, salvage
-
-SELECTING_KINDS: Final = (
-    ("v1", "Service"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("apps/v1", "ReplicaSet"),
-    ("monitoring.coreos.com/v1", "ServiceMonitor"),
-    ("monitoring.coreos.com/v1", "PodMonitor"),
-)
-"""Kinds that select pods by labels; the clones must not be taken for production by one."""
 
 
 @dataclass(frozen=True, slots=True)

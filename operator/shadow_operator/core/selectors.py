@@ -15,6 +15,17 @@ from shadow_operator.core.snapshot import Manifest
 Labels: TypeAlias = Mapping[str, str]
 
 
+SELECTING_KINDS: Final = (
+    ("v1", "Service"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("apps/v1", "ReplicaSet"),
+    ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ("monitoring.coreos.com/v1", "PodMonitor"),
+)
+"""Kinds that select pods by labels; the clones must not be taken for production by one."""
+
+
 def matches_labels(wanted: Labels, labels: Labels) -> bool:
     """Whether the labels have all wanted values (a Service's or ReplicationController's way)."""
     return all(labels.get(key) == value for key, value in wanted.items())
