@@ -22,7 +22,7 @@ RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir 
     && /opt/venv/bin/pip install --quiet --no-cache-dir --no-compile --no-deps --no-index /dist/*.whl \
     && /opt/venv/bin/pip uninstall --quiet --yes pip setuptools \
     && find /opt/venv/lib -depth \( -name tests -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' \
-        -o -name '*.h' -o -name '*.pyi' \) -exec rm -rf {} + \
+        -o -name '*.h' -o -name '*.pyi' -o -name '*.ttf' \) -exec rm -rf {} + \
     && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode checked-hash /opt/venv/lib \
     && echo "installed: $(du -sm /opt/venv | cut -f1) MB on top of the base"
 

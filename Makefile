@@ -63,8 +63,9 @@ check: venv ## Lint, types and import walls
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-generate: venv ## Write crds/, the chart's copy and docs/reference.md from the models
+generate: venv ## Write crds/, the chart's copy, docs/reference.md and the report's schema
 	@$(BIN)/python -m shadow_operator.api.generate
+	@$(BIN)/python -m shadow_operator.report.schema
 
 bench: venv ## Measure the comparator beside a bare fan-out
 	@$(BIN)/python -m bench.comparator

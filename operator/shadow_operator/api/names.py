@@ -21,6 +21,9 @@ LABEL_EVIDENCE: Final = f"{GROUP}/evidence"
 """On every ConfigMap of recorded evidence: the resource's name. It is not `LABEL_SHADOW`, because
 evidence changes in every interval, and nobody should be woken by that."""
 
+LABEL_REPORT: Final = f"{GROUP}/report"
+"""On every ConfigMap of a kept report: the resource's name."""
+
 ANNOTATION_STOP: Final = f"{GROUP}/stop"
 """On the resource or its namespace: stops mirroring at once; the value says why."""
 
