@@ -12,6 +12,7 @@ from shadow_operator.cli.commands import (
     metrics,
     monitor,
     people,
+    report,
     resources,
     status,
     verify,
@@ -44,6 +45,7 @@ def application() -> typer.Typer:
     people.register(app)
     files.register(app)
     before.register(app)
+    report.register(app)
     return app
 
 
