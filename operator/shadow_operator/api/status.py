@@ -465,10 +465,16 @@ class LearningStatus(StatusModel):
 
 
 class ReportRef(StatusModel):
-    """The ConfigMap in this namespace that keeps the final report."""
+    """The ConfigMap in this namespace that keeps the report, also when the resource is gone."""
 
     name: DnsLabel
-    """Its name."""
+    """Its name; each epoch has one, and the last five are kept."""
+
+    decision: Decision | None = None
+    """The verdict that it reports."""
+
+    final: bool = False
+    """Whether the run was over when it was written; else it is written once more then."""
 
 
 class Status(StatusModel):
@@ -535,7 +541,8 @@ class Status(StatusModel):
     """Since when mirroring is paused."""
 
     report_ref: ReportRef | None = None
-    """Where the final report is kept."""
+    """Where the report is kept: from the first verdict but `ExtendShadow` on, or the end of the
+    run."""
 
     def condition(self, condition_type: ConditionType) -> Condition | None:
         """Give the condition of this type, or None where status has none."""

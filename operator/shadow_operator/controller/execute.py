@@ -12,6 +12,7 @@ import structlog
 from shadow_operator.adapters import envoy
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.api.names import API_VERSION, FIELD_MANAGER, FINALIZER, KIND
+from shadow_operator.controller.filing import keep_report
 from shadow_operator.core.actions import Annotation, Event, Plan
 from shadow_operator.core.children import lets_copies_in
 from shadow_operator.core.refused import Refusals, Refused, announced, explained, marked
@@ -60,6 +61,7 @@ async def execute(
     held = evidence is not None or _unprotected(children)
     told &= not more if held else await _tell_mirrors(pods, snapshot, more)
     refusals = Refusals(children, evidence, held=held)
+    plan = await keep_report(api, snapshot, plan, now)
     await _tell_people(api, snapshot, plan, refusals, told=told, now=now)
     if annotate:
         annotate(snapshot.body, marked(plan.annotations, refusals))

@@ -61,6 +61,8 @@ class Plan:
     """Envoy pod name -> mirror percentage to tell it."""
     evidence: Manifest | None = None
     """The evidence ConfigMap, to be written under its `resourceVersion`; None: unchanged."""
+    report: ObjectRef | None = None
+    """The ConfigMap that shall keep a report of this evidence and status; None: none is due."""
     apply: tuple[Manifest, ...] = ()
     """Children that are missing or differ, in order."""
     delete: tuple[Deletion, ...] = ()

@@ -12,7 +12,7 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import FINALIZER
 from shadow_operator.api.reasons import Reason
 from shadow_operator.api.status import Status
-from shadow_operator.core import annotations, changes, events, evidence, status
+from shadow_operator.core import annotations, changes, events, evidence, reports, status
 from shadow_operator.core.acceptance import Refusal, refusal
 from shadow_operator.core.actions import Plan
 from shadow_operator.core.down import down
@@ -113,6 +113,7 @@ def _with_evidence(situation: Situation, refused: Refusal | None, steps: Steps) 
         apply=steps.apply,
         delete=steps.delete,
         evidence=None if situation.deleting else record.manifest,
+        report=reports.due(view.before, shown),
         status=after if after != view.before.to_dict() and not letting_go else None,
         events=events.transitions(view, shown),
         annotations=annotations.annotations(view, shown),

@@ -27,7 +27,15 @@ from shadow_operator.api.status import (
     Summary,
     WorkloadHealth,
 )
-from shadow_operator.core import checks, conditions, evidence, headroom, impact, next_step
+from shadow_operator.core import (
+    checks,
+    conditions,
+    evidence,
+    headroom,
+    impact,
+    next_step,
+    reports,
+)
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.conditions import Observed, at
 from shadow_operator.core.headroom import Headroom
@@ -67,6 +75,7 @@ def compose(view: View) -> Status:
         resources=_resources(view),
         last_measurement_time=None if view.last_measurement is None else at(view.last_measurement),
         paused_time=_paused_time(view),
+        report_ref=reports.kept(view),
     )
 
 
@@ -276,6 +285,12 @@ def unconfirmed(written: Mapping[str, Any]) -> dict[str, Any]:
         return dict(written)
     summary["mirror"] = f"?/{mirror['requestedPercent']}%"
     return {**written, "mirror": mirror, "summary": summary}
+
+
+def unreported(written: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a status that was composed before its report could not be kept: the next look tries."""
+    known = {"reportRef": before["reportRef"]} if "reportRef" in before else {}
+    return {**{name: part for name, part in written.items() if name != "reportRef"}, **known}
 
 
 def unread(situation: Situation, why: str) -> Status:
