@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from shadow_operator.cli.access import Access
 from shadow_operator.cli.commands.samples import sample_lines
 from shadow_operator.cli.errors import CliError
 from shadow_operator.cli.main import run
 from shadow_operator.cli.target import Target
+from tests.support.apiserver import ApiServer
 from tests.support.world import up
 
 if TYPE_CHECKING:
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 PODS = (
     "/api/v1/namespaces/hal9/pods?labelSelector=hal9.ai/shadow%3Dhal9%2Chal9.ai/role%3Dcomparator"
 )
-TOKEN = "t0ken"
 
 
 def pod(name: str) -> dict[str, Any]:
@@ -59,62 +55,14 @@ def answer(*times: float) -> dict[str, Any]:
     }
 
 
-class ApiServer(ThreadingHTTPServer):
-    """Answers by path, and refuses who does not show the token."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {}
-        self.asked: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def kubeconfig(self, folder: Path) -> str:
-        """Write one that leads here."""
-        host, port = self.server_address[:2]
-        file = folder / "kubeconfig"
-        content = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "it",
-            "clusters": [{"name": "it", "cluster": {"server": f"http://{host!s}:{port}"}}],
-            "users": [{"name": "me", "user": {"token": TOKEN}}],
-            "contexts": [
-                {"name": "it", "context": {"cluster": "it", "user": "me", "namespace": "hal9"}}
-            ],
-        }
-        file.write_text(yaml.safe_dump(content))
-        return str(file)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: ApiServer
-
-    def do_GET(self) -> None:
-        """Answer as the test has said."""
-        self.server.asked.append(self.path)
-        allowed = self.headers["Authorization"] == f"Bearer {TOKEN}"
-        status, content = self.server.answers.get(self.path, (404, {})) if allowed else (401, {})
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the terminal clean."""
-
-
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
     """Serve two comparators; the second has the newest sample."""
-    with ApiServer() as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with ApiServer().serving() as made:
         made.answers[PODS] = (200, {"items": [pod("a"), pod("b")]})
         made.answers[_samples("a")] = (200, answer(1_000.0, 500.0))
         made.answers[_samples("b")] = (200, answer(2_000.0))
         yield made
-        made.shutdown()
-        thread.join()
 
 
 def _samples(name: str, limit: int = 10) -> str:

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -143,6 +144,31 @@ class Access:
                 "GET", self._server + path, headers, _request_timeout=TIMEOUT_SECONDS
             )
             return answer.status, bytes(answer.read())  # type: ignore[no-untyped-call]
+
+    def connect(self, pod: str, port: int) -> socket.socket:
+        """Open a connection to a port of a pod, through the API server and its kubelet.
+
+        As `kubectl port-forward` does: no NetworkPolicy stands in its way, and nothing is changed
+        in what is sent.
+        """
+        from kubernetes.stream import portforward  # noqa: PLC0415 - only this needs it
+
+        try:
+            forward = portforward(
+                client.CoreV1Api(self._client).connect_get_namespaced_pod_portforward,
+                pod,
+                self.namespace,
+                ports=str(port),
+            )
+        except ApiException as error:
+            right = "create pods/portforward"
+            raise CliError(
+                Exit.UNKNOWN,
+                f"No way to pod {pod} ({_first_line(error)}); see: "
+                f"kubectl auth can-i {right} -n {self.namespace}",
+            ) from error
+        opened: socket.socket = forward.socket(port)
+        return opened
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

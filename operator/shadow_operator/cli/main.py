@@ -12,6 +12,7 @@ from shadow_operator.cli.commands import (
     metrics,
     monitor,
     people,
+    replay,
     report,
     resources,
     status,
@@ -46,6 +47,7 @@ def application() -> typer.Typer:
     files.register(app)
     before.register(app)
     report.register(app)
+    replay.register(app)
     return app
 
 

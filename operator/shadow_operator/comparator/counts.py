@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shadow_operator.api.evidence import UNPROVEN_STATUSES, ComparatorConfig, PlaceKind
+from shadow_operator.api.evidence import ComparatorConfig, PlaceKind
 from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
 from shadow_operator.comparator.sketch import SMALLEST, Latencies
 from shadow_operator.comparator.warming import Warming
@@ -16,6 +16,7 @@ from shadow_operator.core.compare import (
     IncomparableError,
     Pods,
     compare,
+    proves_nothing,
     rule_matcher,
 )
 from shadow_operator.core.differing import Edges, edges_of
@@ -353,16 +354,6 @@ class RouteTally:
         # Every place may appear as a signature's place and as a counted path.
         size = sum(2 * (_PLACE_BYTES + len(node.path)) for node, _, _ in places)
         return self._room.take(size + SAMPLES * _SAMPLE_BYTES)
-
-
-def proves_nothing(reference: int, shadow: int) -> bool:
-    """Say whether two statuses show only that neither side did the work.
-
-    Different statuses are a difference, except among server errors, where both failed.
-    """
-    if reference >= 500 and shadow >= 500:
-        return True
-    return reference == shadow and reference in UNPROVEN_STATUSES
 
 
 def _failure(shadow: Result, reference: Result) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from shadow_operator.api.evidence import PathRule, PlaceKind
+from shadow_operator.api.evidence import UNPROVEN_STATUSES, PathRule, PlaceKind
 from shadow_operator.core.differing import Edges, apart, edges_of, magnitude
 from shadow_operator.core.fold import identifier_family, number_scale, text_time
 from shadow_operator.core.shape import BOTH, REFERENCE, SHADOW, Node, Shape
@@ -293,6 +293,16 @@ def compare(
     walk.headers(reference.headers, shadow.headers)
     walk.bodies(reference, shadow)
     return Comparison(frozenset(walk.places), walk.leaves)
+
+
+def proves_nothing(reference: int, shadow: int) -> bool:
+    """Say whether two statuses show only that neither side did the work.
+
+    Different statuses are a difference, except among server errors, where both failed.
+    """
+    if reference >= 500 and shadow >= 500:
+        return True
+    return reference == shadow and reference in UNPROVEN_STATUSES
 
 
 class _Walk:

@@ -25,7 +25,7 @@ WHAT = "get pods/proxy"
 def sample_lines(target: Target, resource: "ShadowDeployment", limit: int) -> list[str]:
     """Give the latest samples, newest first, as lines; and why there are none, or not all."""
     found, silent = read(target.access, resource.name, limit)
-    lines = list(chain.from_iterable(map(_lines, found[:limit])))
+    lines = list(chain.from_iterable(map(lines_of, found[:limit])))
     if not (found or silent):
         lines = ["  No pair that differed is remembered."]
     head = f"Samples, newest first (none of a value; at most {limit}):"
@@ -67,7 +67,8 @@ def _admin_port(pod: "Manifest") -> int:
     return next((int(port["containerPort"]) for port in ports if port.get("name") == "admin"), 0)
 
 
-def _lines(one: "Mismatch") -> Iterable[str]:
+def lines_of(one: "Mismatch") -> Iterable[str]:
+    """Give a sample as lines."""
     sample = one.sample
     when = datetime.fromtimestamp(sample.time, UTC)
     request = sample.request_id or "without a request id"
