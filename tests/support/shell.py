@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Cluster:
         self.worlds = {f"hal9-{n}" if n else "hal9": world for n, world in enumerate(worlds)}
         self.settled = False
         """No operator looks at it any more."""
+        self.forced = False
 
     def list(self) -> list[dict[str, Any]]:
         """Give all."""
@@ -51,6 +53,22 @@ class Cluster:
             world.reconcile(30.0)
             world.settle()
         return self.get(name)
+
+    def apply(self, manifest: Mapping[str, Any], *, force: bool) -> dict[str, Any]:
+        """Make or change one, as server-side apply does."""
+        name = manifest["metadata"]["name"]
+        self.forced = force
+        if name not in self.worlds:
+            self.worlds[name] = World(spec=dict(manifest["spec"]))
+            return self.patch(name, {})
+        return self.patch(name, {"spec": manifest["spec"]})
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """Answer for the namespace, and for nothing else."""
+        if path != f"/api/v1/namespaces/{self.namespace}":
+            return 404, b"{}"
+        annotations = self.worlds["hal9"].namespace_annotations
+        return 200, json.dumps({"metadata": {"annotations": annotations}}).encode()
 
     def user(self) -> str:
         """Give who asks."""

@@ -16,6 +16,7 @@ from shadow_operator.cli.commands import (
     report,
     resources,
     status,
+    verdicts,
     verify,
 )
 from shadow_operator.cli.errors import CliError, Exit
@@ -43,6 +44,7 @@ def application() -> typer.Typer:
     metrics.register(app)
     monitor.register(app)
     change.register(app)
+    verdicts.register(app)
     people.register(app)
     files.register(app)
     before.register(app)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,6 +72,19 @@ class Target:
             raise CliError(Exit.USAGE, f"There are several in {where}; say --name: {names}")
         # Members of a list come without their kind.
         return {"apiVersion": API_VERSION, "kind": KIND, **found[0]}
+
+    def inside(self, manifest: Mapping[str, Any]) -> "Target":
+        """Give the same in the namespace that a manifest says; `-n` may only say that, too."""
+        own = (manifest.get("metadata") or {}).get("namespace")
+        if own and self.namespace and own != self.namespace:
+            raise CliError(Exit.USAGE, f"The file says namespace {own}, and -n {self.namespace}.")
+        return replace(self, namespace=own or self.namespace)
+
+    def apply(self, manifest: Mapping[str, Any], *, force: bool) -> "ShadowDeployment":
+        """Apply a manifest server-side; `force` takes over fields that others have set."""
+        from shadow_operator.api.resource import ShadowDeployment  # noqa: PLC0415
+
+        return ShadowDeployment.parse(self.access.apply(manifest, force=force))
 
     def change(self, change: Mapping[str, Any], *, name: str = "") -> "ShadowDeployment":
         """Change the resource by a merge patch; give it as it is then."""

@@ -90,7 +90,7 @@ def preflight(
         for problem in problems:
             print(f"{mark(NO)} {problem}")
         raise typer.Exit(Exit.NO)
-    found = _look(_in_its_namespace(target, manifest), manifest, requests_per_second)
+    found = _look(target.inside(manifest), manifest, requests_per_second)
     if target.form is Output.JSON:
         print(json.dumps([_plain(one) for one in found], indent=2, ensure_ascii=False))
     else:
@@ -113,14 +113,6 @@ _SIGNS: Final = {
 
 def _plain(finding: "Finding") -> dict[str, str | None]:
     return {"name": finding.name, "result": finding.result, "message": finding.message}
-
-
-def _in_its_namespace(target: Target, manifest: Manifest) -> Target:
-    """Give the cluster in the namespace of the file; `-n` may only say the same."""
-    own = manifest["metadata"].get("namespace")
-    if own and target.namespace and own != target.namespace:
-        raise CliError(Exit.USAGE, f"The file says namespace {own}, and -n {target.namespace}.")
-    return replace(target, namespace=own or target.namespace)
 
 
 def _look(target: Target, manifest: Manifest, rate: float | None) -> tuple["Finding", ...]:

@@ -1,14 +1,16 @@
 """Commands that change the resource: feature, migrate, configure, stop, resume; and wait."""
 
+import json
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from shadow_operator.api.enums import Decision, Learning, RequestedPhase
-from shadow_operator.api.names import ANNOTATION_STOP
+from shadow_operator.api.enums import Learning, MirrorProvider, RequestedPhase
+from shadow_operator.api.names import ANNOTATION_STOP, Role
 from shadow_operator.api.reasons import ConditionStatus, ConditionType
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Target, command
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from shadow_operator.api.resource import ShadowDeployment
 
 POLL_SECONDS: Final = 1.0
+CONFIRMED_SECONDS: Final = 15.0
+"""Within which an operator that runs has told every Envoy of a stop; it takes less than 5."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +36,6 @@ def register(app: typer.Typer) -> None:
     command(app, "configure", example="hal9-migrate configure --shadow-sampling 50")(configure)
     command(app, "stop", example='kubectl shadow stop --note "latency alarm"')(stop)
     command(app, "resume", example='kubectl shadow resume --note "was a deploy"')(resume)
-    command(app, "wait", example="kubectl shadow wait --for verdict --timeout 7200")(wait)
 
 
 # feature
@@ -81,12 +84,8 @@ def disable(target: Target, feature: Feature) -> None:
         _switch_learning(target, Learning.DISABLED)
         return
     resource = target.read()
-    change: dict[str, object] = {"spec": {"phase": RequestedPhase.NONE.value, "samplingPercent": 0}}
-    if manager := gitops_manager(resource):
-        note = f"{feature} disabled"
-        change["metadata"] = {"annotations": {ANNOTATION_STOP: note}}
-        print(f"{manager} manages this resource; commit to keep it so:  phase: None")
-    print(_feature_line(target.change(change)))
+    spec = {"phase": RequestedPhase.NONE.value, "samplingPercent": 0}
+    print(_feature_line(target.change(_off(resource, spec, f"{feature} disabled"))))
 
 
 def feature_status(target: Target, feature: Feature) -> None:
@@ -120,6 +119,27 @@ def _learning_line(resource: "ShadowDeployment") -> str:
     if resource.spec.learning is Learning.DISABLED:
         return f"{mark(NO)} Disabled"
     return f"{mark(YES)} Enabled (shadow only)"
+
+
+def _off(resource: "ShadowDeployment", spec: dict[str, object], note: str) -> dict[str, object]:
+    """Give a change that takes the shadow down, and keeps it down where GitOps owns the spec."""
+    change: dict[str, object] = {"spec": spec}
+    if _told_to_commit(resource, spec) and ANNOTATION_STOP not in resource.metadata.annotations:
+        change["metadata"] = {"annotations": {ANNOTATION_STOP: f"{_BY_COMMAND}{note}"}}
+    return change
+
+
+_BY_COMMAND: Final = "by command: "
+"""How a stop begins that stands in for a commit; a stop by a person is never taken back so."""
+
+
+def _told_to_commit(resource: "ShadowDeployment", spec: dict[str, object]) -> bool:
+    """Say what to commit where a GitOps manager owns the resource; give whether one does."""
+    manager = gitops_manager(resource)
+    if manager:
+        fields = ", ".join(f"{field}: {value}" for field, value in spec.items())
+        print(f"{manager} manages this resource; commit to keep it so:  spec: {{{fields}}}")
+    return bool(manager)
 
 
 def gitops_manager(resource: "ShadowDeployment") -> str:
@@ -159,12 +179,23 @@ def migrate(
         what = "Take the shadow of" if phase is Phase.NONE else "Start a shadow of"
         typer.confirm(f"{what} {resource.namespace}/{resource.name}?", abort=True)
     wanted = RequestedPhase.SHADOW if phase is Phase.SHADOW else RequestedPhase.NONE
-    changed = target.change({"spec": {"phase": wanted.value}})
+    changed = target.change(_towards(resource, wanted))
     end = _follow(target, changed.metadata.generation, wanted, timeout)
     name = "Migration" if phase is Phase.SHADOW else "Current"
     print(f"{name} Phase: {phase}")
     if phase is Phase.SHADOW and end.spec.sampling_percent == 0:
         print("Nothing is copied (0%): hal9-migrate feature enable shadow_mode --percentage 100")
+
+
+def _towards(resource: "ShadowDeployment", wanted: RequestedPhase) -> dict[str, object]:
+    """Give the change to a phase; on the way up a stop is taken back that stood for a commit."""
+    spec: dict[str, object] = {"phase": wanted.value}
+    if wanted is RequestedPhase.NONE:
+        return _off(resource, spec, "migrate --phase none")
+    _told_to_commit(resource, spec)
+    ours = resource.metadata.annotations.get(ANNOTATION_STOP, "").startswith(_BY_COMMAND)
+    taken = {"metadata": {"annotations": {ANNOTATION_STOP: None}}} if ours else {}
+    return {"spec": spec, **taken}
 
 
 def _follow(
@@ -241,9 +272,39 @@ Note = Annotated[str, typer.Option(help="Why; whoever looks at it reads this.")]
 
 
 def stop(target: Target, note: Note = "by hand") -> None:
-    """Stop copying at once; it wins over spec, so that GitOps can't undo it. Clones are kept."""
+    """Stop copying at once; it wins over spec, so that GitOps can't undo it. Clones are kept.
+
+    Where the operator does not confirm it, the line is printed that works without one.
+    """
     resource = target.change({"metadata": {"annotations": {ANNOTATION_STOP: note}}})
+    until = time.monotonic() + CONFIRMED_SECONDS
+    while not _copies_nothing(resource):
+        if time.monotonic() > until:
+            raise CliError(
+                Exit.UNKNOWN,
+                f"{resource.namespace}/{resource.name} is marked as stopped, but the operator has "
+                f"not confirmed it. Without an operator this stops it:\n{by_hand(resource)}",
+            )
+        time.sleep(POLL_SECONDS)
+        resource = target.read()
     print(f"{mark(YES)} {resource.namespace}/{resource.name} is stopped: {note}")
+
+
+def _copies_nothing(resource: "ShadowDeployment") -> bool:
+    mirror = resource.status.mirror
+    return mirror is None or mirror.effective_percent == 0
+
+
+def by_hand(resource: "ShadowDeployment") -> str:
+    """Give the line of kubectl that ends copies while no operator runs (docs/runbook.md)."""
+    kubectl = f"kubectl -n {resource.namespace}"
+    if resource.spec.mirror.provider is MirrorProvider.ENVOY:
+        entry = f"service {resource.name}-{Role.MIRROR}"
+        kept = r"jsonpath='{.metadata.annotations.hal9\.ai/lead-back}'"
+        return f'{kubectl} patch {entry} --type=json -p "$({kubectl} get {entry} -o {kept})"'
+    nowhere = """'{"spec":{"selector":{"hal9.ai/role":"none"}}}'"""
+    receiver = f"service {resource.name}-{Role.COMPARATOR}"
+    return f"{kubectl} patch {receiver} --type=merge -p {nowhere}"
 
 
 def resume(target: Target, note: Note = "by hand") -> None:
@@ -254,39 +315,18 @@ def resume(target: Target, note: Note = "by hand") -> None:
     if resource.status.paused_time and ANNOTATION_STOP not in resource.metadata.annotations:
         spec["restartedAt"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {note}"[:64]
     target.change(change | ({"spec": spec} if spec else {}))
+    if _is_stopped_as_a_whole(target):
+        namespace = resource.namespace
+        raise CliError(
+            Exit.NO,
+            f"The whole namespace is stopped: kubectl annotate namespace {namespace} "
+            f"{ANNOTATION_STOP}-",
+        )
     print(f"{mark(YES)} {resource.namespace}/{resource.name} goes on")
 
 
-# wait
-
-
-class What(StrEnum):
-    """What can be waited for."""
-
-    VERDICT = "verdict"
-
-
-def wait(
-    target: Target,
-    what: Annotated[What, typer.Option("--for", help="What to wait for.")] = What.VERDICT,
-    timeout: Annotated[int, typer.Option(min=1, help="Seconds.")] = 7200,
-) -> None:
-    """Wait for a final verdict; exit status 0 for ProceedToCanary, 1 for Investigate, else 3."""
-    until = time.monotonic() + timeout
-    while True:
-        seen = target.read().status
-        if seen.verdict and seen.phase is not None and seen.phase.value == "Completed":
-            print(f"{seen.verdict.decision}: {seen.verdict.message}")
-            raise typer.Exit(_EXITS[seen.verdict.decision])
-        if time.monotonic() > until:
-            raise CliError(
-                Exit.UNKNOWN, f"No {what} after {timeout} s: {seen.message or 'nothing observed'}"
-            )
-        time.sleep(POLL_SECONDS)
-
-
-_EXITS: Final = {
-    Decision.PROCEED_TO_CANARY: Exit.GREEN,
-    Decision.INVESTIGATE: Exit.NO,
-    Decision.EXTEND_SHADOW: Exit.UNKNOWN,
-}
+def _is_stopped_as_a_whole(target: Target) -> bool:
+    """Whether its namespace has a stop of its own; who may not read that is not told."""
+    status, body = target.access.answer(f"/api/v1/namespaces/{target.access.namespace}")
+    found = json.loads(body) if status == HTTPStatus.OK else {}
+    return ANNOTATION_STOP in (found.get("metadata", {}).get("annotations") or {})
