@@ -175,7 +175,7 @@ def in_room(cpu: int, nodes: Item[tuple[Node, ...]] | None = None) -> Callable[[
 
 
 SAME = {"shadow": {"image": "example.com/hal9:old"}}
-ENTRY = "Service hal9-mirror is made with phase"
+ENTRY = "Service hal9-mirror is made once this is applied"
 
 CASES: dict[str, tuple[str, Callable[[Scene], None], CheckResult | None, str]] = {
     "a spec that can be acted on": ("spec", edited(), PASSED, "can act on it"),
@@ -306,6 +306,35 @@ def test_credentials_that_copies_lose_are_named_with_their_share(
     assert "; method 9" in Scene(world=world).of("requests")[0].message
 
 
+def status_checks(scene: Scene) -> dict[str, str]:
+    scene.world.until(lambda w: "preflight" in w.status)
+    return {one["name"]: one["message"] for one in scene.world.status["preflight"]}
+
+
+def test_status_names_the_secrets_that_clones_get_and_an_image_that_is_not_new() -> None:
+    scene = Scene()
+    with_secrets(scene)
+    scene.world.edit(**SAME)
+    found = status_checks(scene)
+    assert found["secrets"].startswith("The clones get of production: Secret db, ")
+    assert "write a digest" in found["image"]
+
+
+def test_a_clone_of_much_less_still_has_its_secrets_named() -> None:
+    scene = Scene()
+    with_secrets(scene)
+    scene.pod["volumes"] += [
+        {"name": f"data-{n}", "hostPath": {"path": f"/a-long-path/{n}"}} for n in range(40)
+    ]
+    scene.container["volumeMounts"] += [
+        {"name": f"data-{n}", "mountPath": f"/data/{n}"} for n in range(40)
+    ]
+    scene.world.until(lambda w: "preflight" in w.status)
+    names = [one["name"] for one in scene.world.status["preflight"]]
+    assert names[:2] == ["secrets", "clones"]
+    assert len(names) == 8
+
+
 # Time to a verdict
 
 PRODUCTION = {
@@ -328,7 +357,7 @@ def test_a_clean_run_needs_what_the_gates_need() -> None:
 
 RATES: dict[str, tuple[dict[str, Any], float, str, bool]] = {
     "a busy service waits for the soak": ({}, 100, "8,640,000 pairs a day", False),
-    "and a verdict comes then": ({}, 100, "A verdict comes after 1 days.", False),
+    "and a verdict comes then": ({}, 100, "A verdict comes after 1d.", False),
     "half of them": ({"samplingPercent": 50}, 100, "4,320,000 pairs a day", False),
     "with a limit": ({"mirror": {"maxRequestsPerSecond": 1}}, 100, "86,400 pairs a day", False),
     "one in a minute takes days": ({}, 1 / 60, "more than maxDurationSeconds (2d)", True),

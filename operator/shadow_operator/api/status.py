@@ -84,7 +84,8 @@ class Check(StatusModel):
 
     name: Column
     """What was checked: `headroom` (room in the cluster), `clones` (what they leave out of
-    production's pods), or `acceptance` (why the resource is refused); `clones-2` goes on where
+    production's pods), or `acceptance` (why the resource is refused), `secrets` (which of
+    production's clones get) or `image` (where it is what production runs); `clones-2` goes on where
     `clones` ends."""
 
     result: CheckResult
@@ -498,9 +499,10 @@ class Status(StatusModel):
     """Observations, one of each type."""
 
     preflight: Annotated[
-        tuple[Check, ...], Field(max_length=6, json_schema_extra=keyed_by("name"))
+        tuple[Check, ...], Field(max_length=8, json_schema_extra=keyed_by("name"))
     ] = ()
-    """Checks before the start: room, and everything that clones leave out, or that is refused."""
+    """Checks before the start: room, and everything that clones leave out, or that is refused.
+    `kubectl shadow preflight` answers more questions."""
 
     summary: Summary | None = None
     """Columns of `kubectl get`."""

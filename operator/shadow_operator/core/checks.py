@@ -9,7 +9,7 @@ from shadow_operator.core.wording import packed
 
 CONDITION_BYTES: Final = 288
 """What the message of a condition keeps, and that of a check."""
-MOST: Final = 6
+MOST: Final = 8
 """Checks that status keeps."""
 
 
@@ -33,12 +33,19 @@ def what_differs(notes: Sequence[str]) -> str:
 
 
 def preflight(
-    notes: Iterable[str], refused: Iterable[str], headroom: Gate | None = None
+    notes: Iterable[str],
+    refused: Iterable[str],
+    headroom: Gate | None = None,
+    known: Iterable[Check] = (),
 ) -> tuple[Check, ...]:
-    """Give the checks before the start: what is refused, else room, and what clones leave out."""
+    """Give the checks before the start: what is refused, else room, and what clones leave out.
+
+    `known` are those of `core/preflight`; a list that is too long is cut behind them.
+    """
     return (
         *_checks("acceptance", CheckResult.FAILED, refused, joint=" "),
         *_headroom(headroom),
+        *known,
         *_checks("clones", CheckResult.PASSED, notes, joint="; "),
     )[:MOST]
 

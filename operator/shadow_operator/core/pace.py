@@ -36,7 +36,7 @@ class Expected:
 
 def told(per_second: float) -> Rate:
     """Give the rate that a person says."""
-    return Rate(per_second, 1.0, "as you say, all of them eligible")
+    return Rate(per_second, 1.0, "as you say")
 
 
 def recorded(ledger: Ledger | None, now: float) -> Rate | None:
@@ -91,7 +91,7 @@ def expected(spec: Spec, rate: Rate | None) -> Expected:
         f"{rate.per_second:.3g} requests/s ({rate.source}), {percent(rate.eligible, 0)} eligible, "
         f"{spec.sampling_percent}% copied: about {count(round(each * DAY))} pairs a day. A run "
         f"without a difference needs {count(pairs)}, {duration(pairs / each)}; {soak}. A verdict "
-        f"comes after {takes / DAY:.2g} days"
+        f"comes after {duration(takes)}"
     )
     too_long = takes > spec.max_duration_seconds
     more = f", more than maxDurationSeconds ({duration(spec.max_duration_seconds)})"

@@ -22,6 +22,7 @@ from shadow_operator.api.enums import Isolation as Demand
 from shadow_operator.api.evidence import CREDENTIAL_HEADERS
 from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import Reason
+from shadow_operator.api.status import Check
 from shadow_operator.core import (
     children,
     entry,
@@ -33,7 +34,7 @@ from shadow_operator.core import (
     room,
 )
 from shadow_operator.core.errors import CannotClone, CannotMirror
-from shadow_operator.core.outlook import Finding, Look
+from shadow_operator.core.outlook import Finding, Look, Surroundings
 from shadow_operator.core.serving import serving
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
@@ -49,6 +50,20 @@ from shadow_operator.core.wording import count, percent, words
 PASSED, FAILED, UNKNOWN = CheckResult.PASSED, CheckResult.FAILED, CheckResult.UNKNOWN
 
 Question: TypeAlias = Callable[[Look], Iterator[Finding]]
+
+
+def known(situation: Situation) -> tuple[Check, ...]:
+    """Give the checks that `status.preflight` has beside those of the plan: what a person may mind.
+
+    Only what stays the same from one look to the next: status is written when it changes.
+    """
+    look = Look(situation, Surroundings())
+    found = (*_secrets(look), *_image(look))
+    return tuple(
+        Check(name=one.name, result=one.result or PASSED, message=one.message)
+        for one in found
+        if one.result is not (PASSED if one.name == "secrets" else None)
+    )
 
 
 def findings(look: Look) -> tuple[Finding, ...]:
@@ -149,7 +164,7 @@ def _entry(look: Look) -> Iterator[Finding]:
 def _attached(look: Look) -> Finding:
     ref, own = entry.reference(look.situation.name), look.spec.production_ref.service_name
     made = isinstance(look.situation.entry, Found)
-    there = f"Service {ref.name} is there" if made else f"Service {ref.name} is made with phase"
+    there = f"Service {ref.name} {'is there' if made else 'is made once this is applied'}"
     leading = look.around.leading
     if not isinstance(leading, Found):
         reason = f" ({leading.reason})" if isinstance(leading, Unknown) else ""

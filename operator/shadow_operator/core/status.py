@@ -34,6 +34,7 @@ from shadow_operator.core import (
     headroom,
     impact,
     next_step,
+    preflight,
     reports,
 )
 from shadow_operator.core.commands import Commands
@@ -62,6 +63,7 @@ def compose(view: View) -> Status:
             view.steps.notes,
             refused.sentences if refused else (),
             view.headroom,
+            () if situation.deleting else preflight.known(situation),
         ),
         summary=_summary(view, seen),
         verdict=judged.verdict if judged else None,
