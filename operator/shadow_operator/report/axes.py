@@ -110,7 +110,10 @@ def labelled(values: Iterable[float], write: Callable[[float], str]) -> tuple[Ti
     return tuple((value, write(value)) for value in values)
 
 
-_STEPS: Final = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800)
+_STEPS: Final = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
+    *(n * 3600 for n in (1, 2, 3, 6, 12, 24, 48)),
+)
 _MOST_TIMES: Final = 7
 
 

@@ -219,9 +219,6 @@ def timeline(report: Report) -> Picture | None:
         return None
     begin, end = _at(seen[0].time) - seen[0].seconds, _at(seen[-1].time)
     chart = Chart.over((begin, end), (0.0, 125.0))
-    coverage = [
-        (_at(span.time), 100 * span.received / span.expected) for span in seen if span.expected
-    ]
     asked = max(1, soak.required_seconds)
     clock = [
         (begin, 0.0),
@@ -236,7 +233,7 @@ def timeline(report: Report) -> Picture | None:
         ),
         *_mirrored(seen, chart),
         Area(chart.under(clock), BLUE, 0.10),
-        Line(chart.points(coverage), ORANGE, 1.4, (1.5, 2.5)),
+        *(Line(chart.points(run), ORANGE, 1.4, (1.5, 2.5)) for run in _coverage(seen)),
         Line(chart.points(clock), BLUE, 1.8),
     ]
     caption = (
@@ -245,6 +242,15 @@ def timeline(report: Report) -> Picture | None:
         f"{_soak_text(soak)}"
     )
     return _picture(chart, "Coverage and soak", caption, marks)
+
+
+def _coverage(seen: Iterable[Span]) -> Iterable[list[Point]]:
+    """Give the percentage of copies that arrived, apart for each time in which some should have."""
+    for expected, group in groupby(seen, key=lambda span: span.expected > 0):
+        if expected:
+            spans = list(group)
+            points = [(_at(span.time), 100 * span.received / span.expected) for span in spans]
+            yield [(_at(spans[0].time) - spans[0].seconds, points[0][1]), *points]
 
 
 def _mirrored(seen: Iterable[Span], chart: Chart) -> Iterable[Mark]:
