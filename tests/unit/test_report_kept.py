@@ -72,7 +72,19 @@ def test_what_failed_is_reported_at_once_and_again_when_the_run_is_over() -> Non
         "Investigate",
         [world.status["reportRef"]["name"]],
     )
-    assert "final" not in world.status["reportRef"] or not world.status["reportRef"]["final"]
+    assert not world.status["reportRef"].get("final")
+    world.edit(phase="None")
+    world.until(lambda w: w.status["phase"] == "Idle")
+    assert world.status["reportRef"]["final"] is True
+    assert len(reported(world)) == 2
+
+
+def test_a_run_that_goes_on_after_its_verdict_is_reported_again_when_it_ends() -> None:
+    world = soaked(afterVerdict="Keep")
+    for _ in range(40):
+        world.reconcile(30.0)
+    assert world.status["reportRef"]["decision"] == "ProceedToCanary"
+    assert not world.status["reportRef"].get("final")
     world.edit(phase="None")
     world.until(lambda w: w.status["phase"] == "Idle")
     assert world.status["reportRef"]["final"] is True

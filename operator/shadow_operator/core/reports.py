@@ -7,7 +7,7 @@ more when the run is over.
 from collections.abc import Iterable
 from typing import Final
 
-from shadow_operator.api.enums import Decision
+from shadow_operator.api.enums import AfterVerdict, Decision
 from shadow_operator.api.names import GROUP, LABEL_REPORT
 from shadow_operator.api.status import ReportRef, Status
 from shadow_operator.core.actions import Deletion
@@ -32,10 +32,12 @@ def kept(view: View) -> ReportRef | None:
     verdict = judged.verdict if judged else None
     if judged is None or verdict is None:
         return before
-    over = judged.final or not view.situation.wants_clones
-    if verdict.decision is Decision.EXTEND_SHADOW and not over:
+    situation = view.situation
+    ends = judged.final and situation.spec.after_verdict is not AfterVerdict.KEEP
+    over = ends or not situation.wants_clones
+    if verdict.decision is Decision.EXTEND_SHADOW and not (judged.final or over):
         return before
-    name = reference(view.situation.name, verdict.epoch).name
+    name = reference(situation.name, verdict.epoch).name
     return ReportRef(name=name, decision=verdict.decision, final=over)
 
 
