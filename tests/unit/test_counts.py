@@ -132,3 +132,17 @@ def test_statuses_of_the_reference_add_up_and_survive_folding() -> None:
         "{*}": {"2xx": 2},
         "/other": {"2xx": 9},
     }
+
+
+def test_of_noise_that_is_folded_places_are_counted_singly() -> None:
+    differing = {"$.a text": 9, "$.a text, $.b text": 5, "$.b text": 3}
+    [one] = tightened(Counts(routes=(route(100, differing),)), 1, 10).routes
+    assert [(s.pairs, len(s.places)) for s in one.signatures] == [(9, 1)]
+    assert {count.place.path: count.pairs for count in one.hinted} == {"$.a": 5, "$.b": 8}
+    assert (one.pairs, one.hinted_only, one.overflow) == (117, 8, 0)
+
+
+def test_what_finds_no_room_for_its_places_is_overflow() -> None:
+    many = {f"$.a{number} text": 1 for number in range(9)}
+    [one] = tightened(Counts(routes=(route(100, many),)), 1, 10).routes
+    assert (len(one.signatures), len(one.hinted), one.hinted_only, one.overflow) == (1, 3, 3, 5)

@@ -184,12 +184,14 @@ class RouteCounts(_Wire):
     matched: int = 0
     """Pairs that differed nowhere."""
     hinted_only: int = 0
-    """Pairs that differed only at places that are counted singly."""
+    """Pairs that differed only at places that are counted singly: hinted ones, and those of pairs
+    whose signature found no room."""
     signatures: tuple[Signature, ...] = ()
     overflow: int = 0
-    """Pairs whose signature found no room: counted as mismatch, never hidden."""
+    """Pairs whose places found no room either: counted as mismatch, never hidden."""
     hinted: tuple[PlaceCount, ...] = ()
-    """Hinted places, and the order of unordered arrays, counted singly (of all pairs)."""
+    """Hinted places, the order of unordered arrays, and places of pairs whose signature found no
+    room, counted singly (of all pairs)."""
     unproven: dict[str, int] = {}
     """`401` -> pairs in which both sides answered with that status, so that nothing is proved."""
     shadow_errors: int = 0

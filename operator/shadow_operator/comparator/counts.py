@@ -25,9 +25,11 @@ from shadow_operator.core.shape import Shape
 
 MAX_ROUTES: Final = 200
 SIGNATURES: Final = 256
-"""Distinct signatures of one route; pairs with further ones are counted in `overflow`."""
+"""Distinct signatures of one route; of pairs with further ones each place is counted singly."""
 SIGNATURE_PLACES: Final = 32
 """A pair that differs at more places is counted in `overflow`."""
+RESERVED_BYTES: Final = SNAPSHOT_BYTES // 4
+"""What signatures leave for places that are counted singly."""
 TABLE_PLACES: Final = 256
 """Distinct places in each table of single places."""
 SAMPLES: Final = 2
@@ -158,6 +160,10 @@ class PlaceTable:
                 continue
             self.pairs[place] += 1
             place[0].differed = True
+
+    def hold(self, places: Iterable[Difference]) -> bool:
+        """Say whether there is room for each of them, and keep it."""
+        return all(place in self._known or self._admit(place) for place in places)
 
     def _admit(self, place: Difference) -> bool:
         there_is = len(self._known) < TABLE_PLACES
@@ -339,7 +345,7 @@ class RouteTally:
         tally = self.signatures.get(places)
         if tally is None:
             if not self._admit(places):
-                self.overflow += 1
+                self._count_singly(places)
                 return None
             tally = self.signatures[places] = SignatureTally(first=now)
             for place in places:
@@ -348,12 +354,21 @@ class RouteTally:
         tally.last = now
         return tally
 
+    def _count_singly(self, places: frozenset[Difference]) -> None:
+        """Count a pair whose signature finds no room: noise is told all the same, by its places."""
+        if len(places) <= SIGNATURE_PLACES and self.hinted.hold(places):
+            self.hinted.add(places)
+            self.hinted_only += 1
+        else:
+            self.overflow += 1
+
     def _admit(self, places: frozenset[Difference]) -> bool:
         if len(self.signatures) >= SIGNATURES or len(places) > SIGNATURE_PLACES:
             return False
         # Every place may appear as a signature's place and as a counted path.
         size = sum(2 * (_PLACE_BYTES + len(node.path)) for node, _, _ in places)
-        return self._room.take(size + SAMPLES * _SAMPLE_BYTES)
+        size += SAMPLES * _SAMPLE_BYTES
+        return self._room.free >= size + RESERVED_BYTES and self._room.take(size)
 
 
 def _failure(shadow: Result, reference: Result) -> str:

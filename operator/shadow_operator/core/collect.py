@@ -91,7 +91,8 @@ def advance(
         crash=crash,
         standstill=standstill,
     )
-    return fit(_with_interval(before, ledger, spec, now) if spec else ledger)
+    ledger = fit(ledger)  # what came is the difference of what is stored, folded alike
+    return fit(_with_interval(before, ledger, spec, now)) if spec else ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,8 +202,9 @@ def _merged_sketch(a: Sketch, b: Sketch) -> Sketch:
 def tightened(counts: Counts, signatures: int, routes: int) -> Counts:
     """Keep so many signatures of a route (and a multiple of places), and so many routes.
 
-    What is folded counts as overflow: no pair is lost. Changes of status, type and members are the
-    last signatures to go, then the most frequent ones.
+    Of a signature that is folded each place is counted singly, as far as there is room for places;
+    else it counts as overflow: no pair is lost. Changes of status, type and members are the last
+    signatures to go, then the most frequent ones.
     """
     small = tuple(_tightened(route, signatures) for route in _at_most(counts.routes, routes))
     timing = counts.timing.fitted(TIGHT_BINS) if routes <= TIGHT_ROUTES else counts.timing
@@ -236,21 +237,48 @@ _STRUCTURAL = frozenset({PlaceKind.STATUS, PlaceKind.MISSING, PlaceKind.EXTRA, P
 
 
 def _tightened(route: RouteCounts, room: int) -> RouteCounts:
-    kept = sorted(route.signatures, key=_weight)[:room]
+    by_weight = sorted(route.signatures, key=_weight)
+    kept, rest = by_weight[:room], by_weight[room:]
     places = {place for signature in kept for place in signature.places}
     places |= {count.place for count in route.hinted}
+    singly, lost = _singly(rest, places, 4 * room)
     paths = {place.path for place in places}
     missing = {place.path for place in places if place.kind is PlaceKind.MISSING}
-    lost = _pairs(route.signatures) - _pairs(kept)
     return route.model_copy(
         update={
             "signatures": tuple(sorted(kept, key=_signature_key)),
-            "overflow": route.overflow + lost,
+            "hinted_only": route.hinted_only + _pairs(singly),
+            "hinted": _merged_places((*route.hinted, *_places(singly))),
+            "overflow": route.overflow + _pairs(lost),
             "uniform": _tightened_control(route.uniform, paths, 4 * room),
             "triggered": _tightened_control(route.triggered, paths, 4 * room),
             "paths": _tightened_paths(route.paths, paths, missing, 4 * room),
         }
     )
+
+
+def _singly(
+    rest: Iterable[Signature], places: set[Place], room: int
+) -> tuple[list[Signature], list[Signature]]:
+    """Tell signatures whose places find room, which are added to `places`, from those that don't.
+
+    Those go first that bring no new place: noise of some fields is many signatures of few places.
+    """
+    singly, lost = list[Signature](), list[Signature]()
+    for signature in sorted(rest, key=lambda one: (-one.pairs, len(one.places))):
+        new = set(signature.places) - places
+        if not new or len(places) + len(new) <= room:
+            places |= new
+            singly.append(signature)
+        else:
+            lost.append(signature)
+    return singly, lost
+
+
+def _places(signatures: Iterable[Signature]) -> Iterable[PlaceCount]:
+    for signature in signatures:
+        for place in signature.places:
+            yield PlaceCount(place=place, pairs=signature.pairs)
 
 
 def _tightened_paths(

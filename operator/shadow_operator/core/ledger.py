@@ -326,10 +326,11 @@ def close(ledger: Ledger, gone: Iterable[Process]) -> Ledger:
 def encode(ledger: Ledger) -> dict[str, str]:
     """Give the data of the ConfigMap: the ledger compressed, and a few fields for people.
 
-    Never more than `LARGEST_BYTES`: where it would be, the least frequent signatures fold into the
-    overflow, which counts as mismatch.
+    Never more than `LARGEST_BYTES`: where it would be, the least frequent signatures are folded
+    (`core.counts.tightened`).
     """
-    return _encoded(fit(ledger))
+    data = _encoded(ledger)
+    return data if size(data) <= LARGEST_BYTES else _encoded(fit(ledger))
 
 
 def decode(data: Mapping[str, str]) -> Ledger | None:
