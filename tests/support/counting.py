@@ -33,6 +33,17 @@ def empty(_: random.Random, __: int) -> dict[str, Any]:
     return {}
 
 
+STABLE: Final = {f"field{chr(97 + n // 8)}{chr(97 + n % 8)}": n for n in range(40)}
+
+
+def noisy(dice: random.Random, _: int) -> dict[str, Any]:
+    """Answer with twelve fields that differ, or not, independently of each other."""
+    noise: dict[str, Any] = {f"noise{letter}": dice.choice(["red", "green"]) for letter in "abcd"}
+    noise |= {f"count{letter}": dice.randint(1, 2) for letter in "abcd"}
+    noise |= {f"flag{letter}": dice.choice([True, False]) for letter in "abcd"}
+    return STABLE | noise
+
+
 @dataclass
 class Comparator:
     """One process."""

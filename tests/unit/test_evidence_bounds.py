@@ -5,24 +5,15 @@ import random
 from typing import Any
 
 from shadow_operator.core.ledger import LARGEST_BYTES, size
-from tests.support.counting import CountingWorld, Service
+from tests.support.counting import CountingWorld, Service, noisy
 from tests.support.world import EVIDENCE, mirroring
 
 LETTERS = "bcdfghjklm"
 LARGEST_STATUS = 32 * 1024
-STABLE = {f"field{LETTERS[n // 10]}{LETTERS[n % 10]}": n for n in range(40)}
 
 
 def word(number: int) -> str:
     return "".join(LETTERS[int(digit)] for digit in f"{number:06d}")
-
-
-def noisy(dice: random.Random, _: int) -> dict[str, Any]:
-    """Answer with twelve fields that differ, or not, independently of each other."""
-    noise: dict[str, Any] = {f"noise{letter}": dice.choice(["red", "green"]) for letter in "abcd"}
-    noise |= {f"count{letter}": dice.randint(1, 2) for letter in "abcd"}
-    noise |= {f"flag{letter}": dice.choice([True, False]) for letter in "abcd"}
-    return STABLE | noise
 
 
 def with_differences(distinct: int, routes: int, state: str) -> Service:

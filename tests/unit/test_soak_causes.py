@@ -10,7 +10,7 @@ import pytest
 
 from shadow_operator.api.names import Role
 from shadow_operator.core.snapshot import LayerReading
-from tests.support.world import mirroring
+from tests.support.world import World, mirroring
 from tests.unit.test_a_day import DAY, HOUR, INTERVAL, Slow
 from tests.unit.test_plan_guard import Guarded
 
@@ -121,7 +121,7 @@ def of_now(world: Slow) -> list[str]:
     ]
 
 
-def counted(world: Slow) -> int:
+def counted(world: World) -> int:
     pairs: int = world.status.get("comparison", {}).get("compared", 0)
     return pairs
 
