@@ -10,6 +10,7 @@ import yaml
 
 from dev.cluster.base import ClusterError, wait_until
 from dev.install import kubectl_for
+from shadow_operator.api.names import LABEL_EVIDENCE
 from shadow_operator.cli.access import Access
 from shadow_operator.cli.errors import CliError, Exit
 from tests.support.schema import CRD_FILE
@@ -78,6 +79,63 @@ def test_the_namespace_is_that_of_the_context(settings: dict[str, Any], tmp_path
     cluster = access(settings, tmp_path, namespace=None)
     assert cluster.namespace == NAMESPACE
     assert len(cluster.list()) == 1
+
+
+def recorded(name: str, of: str) -> dict[str, Any]:
+    """Give a ConfigMap of evidence."""
+    metadata = {"name": name, "labels": {LABEL_EVIDENCE: of}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"schema": "1"}}
+
+
+def event(second: int, of: str, reason: str, kind: str = "Normal") -> dict[str, Any]:
+    """Give an event as the operator posts it."""
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{of}.{second}"},
+        "eventTime": f"2026-01-31T14:05:0{second}.000000Z",
+        "reportingController": "shadow-operator",
+        "reportingInstance": "shadow-operator",
+        "action": "Reconcile",
+        "reason": reason,
+        "type": kind,
+        "note": "It happened.",
+        "regarding": {
+            "apiVersion": "hal9.ai/v1alpha1",
+            "kind": "ShadowDeployment",
+            "name": of,
+            "namespace": NAMESPACE,
+        },
+    }
+
+
+def test_evidence_and_events_are_those_of_the_resource(
+    settings: dict[str, Any], kubectl: Kubectl, tmp_path: Path
+) -> None:
+    objects = (
+        recorded("hal9-evidence", of="hal9"),
+        recorded("other", of="hal9-2"),
+        event(2, "hal9", "MirroringStarted"),
+        event(1, "hal9", "ClonesUnavailable", "Warning"),
+        event(3, "hal9-2", "MirroringStarted"),
+    )
+    kubectl("apply", "--namespace", NAMESPACE, "--filename=-", stdin=yaml.safe_dump_all(objects))
+    cluster = access(settings, tmp_path)
+    assert cluster.evidence("hal9") == {"hal9-evidence": {"schema": "1"}}
+    assert [(event.reason, event.warning) for event in cluster.events("hal9")] == [
+        ("ClonesUnavailable", True),
+        ("MirroringStarted", False),
+    ]
+    assert cluster.evidence("none") == {}
+    assert cluster.events("none") == ()
+
+
+def test_what_may_not_be_listed_is_a_sentence(
+    settings: dict[str, Any], kubectl: Kubectl, tmp_path: Path
+) -> None:
+    _without_rights(settings, kubectl)
+    with pytest.raises(CliError, match="You may not list configmaps in namespace cli-access; see"):
+        access(settings, tmp_path).evidence("hal9")
 
 
 def _without_rights(settings: dict[str, Any], kubectl: Kubectl) -> None:

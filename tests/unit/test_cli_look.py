@@ -332,7 +332,8 @@ def test_the_picture_keeps_within_the_terminal_whatever_stands_in_it(width: int)
     lines = drawn.get().splitlines()
     assert all(len(line) <= width for line in lines)
     assert any("[bold]$" in line for line in lines)
-    assert any("layers" in line for line in lines)
+    for title in ("Shadow", "Traffic", "Answers", "Latency", "Soak", "Layers", "Gates", "Events"):
+        assert any(f"\u256d\u2500 {title}" in line for line in lines)
 
 
 # What every command costs

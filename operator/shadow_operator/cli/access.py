@@ -5,7 +5,6 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlencode
@@ -17,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from shadow_operator.api.names import GROUP, KIND, LABEL_EVIDENCE, PLURAL, SHORT_NAME, VERSION
 from shadow_operator.cli.errors import CliError, Conflict, Exit
-from shadow_operator.cli.happened import Happened
+from shadow_operator.cli.happened import Happened, happened
 
 TIMEOUT_SECONDS: Final = 10
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -123,23 +122,21 @@ class Access:
 
     def evidence(self, name: str) -> dict[str, dict[str, str]]:
         """Give what the operator recorded of one: name of a ConfigMap -> its data."""
-        found = self._listed("configmaps", labelSelector=f"{LABEL_EVIDENCE}={name}")
+        found = self._told("configmaps", labelSelector=f"{LABEL_EVIDENCE}={name}")
         return {one["metadata"]["name"]: one.get("data") or {} for one in found}
 
     def events(self, name: str) -> tuple[Happened, ...]:
         """Give what happened to one lately, the newest last."""
         about = f"involvedObject.kind={KIND},involvedObject.name={name}"
-        events = (
-            Happened(
-                datetime.fromisoformat(time),
-                one.get("reason") or "",
-                one.get("message") or "",
-                warning=one.get("type") == "Warning",
-            )
-            for one in self._listed("events", fieldSelector=about)
-            if (time := one.get("eventTime") or one.get("lastTimestamp"))
-        )
-        return tuple(sorted(events, key=lambda event: event.time))
+        return happened(self._told("events", fieldSelector=about))
+
+    def _told(self, plural: str, **query: str) -> builtins.list[Manifest]:
+        """List what a command can't do without; a refusal is the sentence that ends it."""
+        try:
+            return self._listed(plural, **query)
+        except CliError as error:
+            text = str(error)
+            raise CliError(error.status, f"{text[0].upper()}{text[1:]}") from error
 
     def _listed(self, plural: str, **query: str) -> builtins.list[Manifest]:
         path = f"/api/v1/namespaces/{self.namespace}/{plural}?{urlencode(query, safe='/')}"

@@ -97,7 +97,8 @@ def _answers(frame: Frame) -> Iterator[tuple[str, str]]:
     yield "match", f"{rate}, at least {percent(float(bound))}" if bound else rate
     yield "judged", percent(float(seen.judged_share)) if seen.judged_share else "not known"
     yield "pairs", f"{count(seen.compared)} compared, {count(seen.unproven)} prove nothing"
-    yield "differ", f"{count(seen.mismatched)}, {count(seen.critical)} of them critical"
+    critical = f", {count(seen.critical)} of them critical" if seen.mismatched else ""
+    yield "differ", f"{count(seen.mismatched)}{critical}"
     yield "fail", f"{count(seen.shadow_errors)} errors, {count(seen.timeouts)} timeouts"
 
 
@@ -182,8 +183,10 @@ def picture(frame: Frame, width: int) -> "RenderableType":
 
     seen = frame.resource.status
     left = Group(
-        *(_panel(name, _pairs(pairs)) for name, pairs in facts(frame)),
-        *_bar(seen.soak),
+        *(
+            _panel(name, _pairs(pairs, bar=_bar(seen.soak) if name == "Soak" else None))
+            for name, pairs in facts(frame)
+        ),
         *_layers(seen.health.layers if seen.health else ()),
     )
     if width < WIDE:
@@ -222,11 +225,17 @@ def _head(frame: Frame) -> "RenderableType":
     return _panel("Shadow", text)
 
 
-def _bar(soak: Soak | None) -> "Iterator[RenderableType]":
+def _bar(soak: Soak | None) -> "RenderableType | None":
     from rich.progress_bar import ProgressBar  # noqa: PLC0415
 
-    if soak and soak.required_seconds:
-        yield ProgressBar(total=soak.required_seconds, completed=soak.elapsed_seconds)
+    if soak is None or not soak.required_seconds:
+        return None
+    return ProgressBar(
+        total=soak.required_seconds,
+        completed=min(soak.elapsed_seconds, soak.required_seconds),
+        complete_style="green",
+        finished_style="green",
+    )
 
 
 def _grid(*ratios: int, padding: int = 1) -> "Table":
@@ -238,10 +247,14 @@ def _grid(*ratios: int, padding: int = 1) -> "Table":
     return grid
 
 
-def _pairs(pairs: Iterable[tuple[str, str]]) -> "RenderableType":
+def _pairs(
+    pairs: Iterable[tuple[str, str]], bar: "RenderableType | None" = None
+) -> "RenderableType":
     grid = _grid(0, 1)
     for name, text in pairs:
         grid.add_row(f"[dim]{name:<10}[/dim]", _escaped(text))
+    if bar:
+        grid.add_row("", bar)
     return grid
 
 
