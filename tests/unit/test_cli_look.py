@@ -115,8 +115,8 @@ def with_layers(*, healthy: bool = True) -> World:
     """Give a shadow of two layers."""
     world = up(layers=["Substrate", "Protocol"])
     world.layers = (
-        LayerReading("Substrate", True, "42 neurons"),
-        LayerReading("Protocol", healthy, "17 neurons"),
+        LayerReading("Substrate", True, "it is well", 4200),
+        LayerReading("Protocol", healthy, "no"),
     )
     world.reconcile(30.0)
     return world
@@ -124,7 +124,9 @@ def with_layers(*, healthy: bool = True) -> World:
 
 def test_neurons_are_shown_layer_by_layer(beside: Callable[[World], Shell]) -> None:
     status, text = beside(with_layers())("hal9-cli neurons --status --hierarchical")
-    assert text.startswith("✓ Substrate Healthy: 42 neurons\n✓ Protocol Healthy: 17 neurons\n")
+    assert text.startswith(
+        "✓ Substrate Healthy, 4,200 neurons active: it is well\n✓ Protocol Healthy: no\n"
+    )
     assert status == Exit.GREEN
     assert beside(with_layers(healthy=False))("hal9-cli neurons")[0] == Exit.NO
 
@@ -255,7 +257,7 @@ def test_one_frame_in_plain_lines(beside: Callable[[World], Shell]) -> None:
     status, text = beside(with_layers())("hal9-migrate monitor --dashboard shadow --once")
     for line in (
         "Traffic: copied: 100% of 100% asked for",
-        "Layer: ✓ Protocol 17 neurons",
+        "Layer: ✓ Substrate Healthy, 4,200 neurons active: it is well",
         "Gate: ✓ layers 2 of 2 healthy (all)",
     ):
         assert line in text.splitlines()

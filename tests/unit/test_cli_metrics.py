@@ -49,7 +49,7 @@ def measured(seconds: int = 3700) -> World:
 def _measured(seconds: int) -> World:
     world = World(usage=use, now=time.time() - seconds)
     world.edit(layers=["Substrate"], guard={"baselineSeconds": 300})
-    world.layers = (LayerReading("Substrate", True, "42 neurons"),)
+    world.layers = (LayerReading("Substrate", True, "it is well", 42),)
     world.traffic = 6000
     world.until(mirroring, seconds=30.0)
     while world.now < time.time() - 30:
@@ -158,7 +158,7 @@ def test_the_course_is_there_for_programs(beside: Callable[[World], Shell]) -> N
 
 def test_a_layer_is_shown(beside: Callable[[World], Shell]) -> None:
     status, text = beside(measured())("hal9-migrate metrics --layer substrate --duration 10m")
-    assert text.startswith("✓ Substrate Healthy: 42 neurons\n")
+    assert text.startswith("✓ Substrate Healthy, 42 neurons active: it is well\n")
     assert status == Exit.GREEN
 
 

@@ -7,16 +7,17 @@ from typing import Any
 import httpx
 import pytest
 
-from shadow_operator.adapters.learning import read
+from shadow_operator.adapters.learning import Told, read
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.names import Role
 from shadow_operator.api.presets import HAL9
 from shadow_operator.api.reasons import ConditionType
+from shadow_operator.controller.gather import with_neurons
 from shadow_operator.core.judgement import Subject, begin, judge
 from shadow_operator.core.learning import Learning, noted, standing
 from shadow_operator.core.ledger import LARGEST_BYTES, decode, encode, size
 from shadow_operator.core.names import clones_policy
-from shadow_operator.core.snapshot import Found, Item, LearningReading, Unknown
+from shadow_operator.core.snapshot import Found, Item, LayerReading, LearningReading, Unknown
 from tests.support.readings import EPOCH, spec
 from tests.support.world import NAME, World, up
 
@@ -66,7 +67,40 @@ async def test_a_pod_is_asked_for_its_metrics(
 ) -> None:
     transport = httpx.MockTransport(lambda _: answer)
     async with httpx.AsyncClient(transport=transport) as client:
-        assert await read(client, "10.0.0.1:8080", "b", HAL9) == expected
+        assert (await read(client, "10.0.0.1:8080", "b", HAL9)).learning == expected
+
+
+NEURONS = """# TYPE hal9_neurons_active gauge
+hal9_neurons_active{layer="substrate"} 4.0
+hal9_neurons_active{layer="protocol"} NaN
+hal9_neurons_active 9.0
+"""
+
+
+async def test_a_pod_tells_the_active_neurons_of_its_layers() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=NEURONS))
+    async with httpx.AsyncClient(transport=transport) as client:
+        told = await read(client, "10.0.0.1:8080", "b", HAL9)
+    assert told.neurons == {"substrate": 4.0}
+    assert isinstance(told.learning, Unknown)
+
+
+def test_neurons_of_a_layer_are_the_mean_over_pods_that_tell() -> None:
+    layers = (LayerReading("Substrate", True, ""), LayerReading("Protocol", True, ""))
+    told = (Told(UNREAD, {"substrate": 3.0}), Told(UNREAD, {"substrate": 6.0}), Told(UNREAD))
+    assert [layer.neurons for layer in with_neurons(layers, told)] == [4, None]
+
+
+def test_neurons_alone_move_status_once_in_an_interval() -> None:
+    world = up(layers=["Substrate"])
+
+    def neurons(active: int, seconds: float) -> int | None:
+        world.layers = (LayerReading("Substrate", True, "", active),)
+        world.reconcile(seconds)
+        found: int | None = world.status["health"]["layers"][0].get("neurons")
+        return found
+
+    assert [neurons(4, 2.0), neurons(5, 2.0), neurons(6, 30.0), neurons(7, 2.0)] == [4, 4, 4, 7]
 
 
 def test_cycles_add_up_over_pods_and_restarts() -> None:
@@ -201,7 +235,7 @@ def test_status_says_how_learning_goes_and_what_switching_it_costs() -> None:
     assert world.status["learning"]["message"].startswith("40 learning cycles, 4 adjustments")
 
 
-def test_the_operator_may_read_the_port_of_metrics_only_while_the_shadow_learns() -> None:
+def test_the_operator_may_read_the_port_of_metrics_only_where_it_tells_something() -> None:
     def ports(world: World) -> list[int]:
         policies = [ref for ref in world.objects if ref.kind == "NetworkPolicy"]
         [ref] = [ref for ref in policies if ref.name == clones_policy(NAME)]
@@ -210,6 +244,8 @@ def test_the_operator_may_read_the_port_of_metrics_only_while_the_shadow_learns(
 
     assert 9090 not in ports(with_metrics(World()))
     assert 9090 in ports(with_metrics(World(), preset="HAL9", learning="ShadowOnly"))
+    assert 9090 in ports(with_metrics(World(), layers=["Substrate"]))
+    assert 9090 not in ports(with_metrics(World(), layers=["Substrate"], preset="None"))
 
 
 def with_metrics(world: World, **changes: Any) -> World:

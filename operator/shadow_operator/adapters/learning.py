@@ -1,4 +1,8 @@
-"""Reads the progress of learning from the metrics of one pod of the shadow."""
+"""Reads the progress of learning, and active neurons, from the metrics of a pod of the shadow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,10 +11,18 @@ from shadow_operator.api.presets import Preset
 from shadow_operator.core.snapshot import Found, Item, LearningReading, Unknown
 
 
-async def read(
-    client: httpx.AsyncClient, address: str, boot: str, preset: Preset
-) -> Item[LearningReading]:
-    """Ask `address` (host and port) for `/metrics`; `Unknown` where it tells nothing of learning.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one pod tells."""
+
+    learning: Item[LearningReading]
+    """`Unknown` where it tells nothing of learning."""
+    neurons: Mapping[str, float] = field(default_factory=dict)
+    """Layer in lower case -> active neurons."""
+
+
+async def read(client: httpx.AsyncClient, address: str, boot: str, preset: Preset) -> Told:
+    """Ask `address` (host and port) for `/metrics`.
 
     `boot` names the process, so that counters that begin anew are no step back.
     """
@@ -19,18 +31,26 @@ async def read(
         answer.raise_for_status()
         return _parsed(answer.text, boot, preset)
     except httpx.HTTPStatusError as error:
-        return Unknown(f"/metrics answered {error.response.status_code}")
+        return Told(Unknown(f"/metrics answered {error.response.status_code}"))
     except httpx.HTTPError as error:
-        return Unknown(f"/metrics did not answer ({type(error).__name__})")
+        return Told(Unknown(f"/metrics did not answer ({type(error).__name__})"))
     except ValueError:
-        return Unknown("/metrics is not in Prometheus' text format")
+        return Told(Unknown("/metrics is not in Prometheus' text format"))
 
 
-def _parsed(text: str, boot: str, preset: Preset) -> Item[LearningReading]:
+def _parsed(text: str, boot: str, preset: Preset) -> Told:
     sums: dict[str, float] = {}
+    neurons: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+            layer = sample.labels.get(preset.layer_label)
+            if layer and sample.name == preset.neurons_metric and isfinite(sample.value):
+                neurons[layer.lower()] = sample.value
+    return Told(_learning(sums, boot, preset), neurons)
+
+
+def _learning(sums: Mapping[str, float], boot: str, preset: Preset) -> Item[LearningReading]:
     cycles = sums.get(preset.learning_cycles_metric)
     if cycles is None:
         return Unknown(f"/metrics has no {preset.learning_cycles_metric}")

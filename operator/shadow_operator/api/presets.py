@@ -48,6 +48,10 @@ class Preset:
     """Counter of adjustments that learning made."""
     learning_gradient_metric: str
     """Gauge of the error that learning still makes; missing where a version does not tell it."""
+    neurons_metric: str
+    """Gauge of active neurons."""
+    layer_label: str
+    """Label of that metric with the layer's name in lower case."""
     learning_marker: str
     """Place in an answer that says that learning changed it."""
 
@@ -97,6 +101,8 @@ HAL9 = Preset(
     learning_cycles_metric="hal9_learning_cycles_total",
     learning_adjustments_metric="hal9_learning_adjustments_total",
     learning_gradient_metric="hal9_learning_error_gradient",
+    neurons_metric="hal9_neurons_active",
+    layer_label="layer",
     learning_marker="header:x-hal9-learning",
 )
 

@@ -776,6 +776,12 @@ class Spec(Model):
         return self.preset or (PresetName.HAL9 if self.layers else PresetName.NONE)
 
     @property
+    def tells_by_metrics(self) -> bool:
+        """Whether the shadow's own metrics are read: of learning, and of the neurons of layers."""
+        asked = self.learning is Learning.SHADOW_ONLY or bool(self.layers)
+        return asked and self.effective_preset is not None
+
+    @property
     def effective_learning_marker(self) -> str | None:
         """The place in force that marks answers that learning changed, or None."""
         preset = self.effective_preset if self.learning is Learning.SHADOW_ONLY else None

@@ -345,6 +345,9 @@ class LayerHealth(StatusModel):
     message: Annotated[str, Cut(64)] = ""
     """Why."""
 
+    neurons: Annotated[int, Field(ge=0, le=999_999_999)] | None = None
+    """Active neurons of a pod, as the shadow's metrics say; absent where they don't."""
+
     last_probe_time: Time | None = None
     """When it was last asked; it moves once in an interval."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from shadow_operator.api.reasons import ConditionType
 from shadow_operator.api.status import Gate, Latency, LayerHealth, Soak
 from shadow_operator.cli.happened import Happened
-from shadow_operator.cli.text import MARKS, NO, NOT_ASKED, UNKNOWN, YES, sign_of
+from shadow_operator.cli.text import MARKS, NO, NOT_ASKED, UNKNOWN, YES, layer_line, sign_of
 from shadow_operator.core.wording import count, duration, percent, progress
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def lines(frame: Frame) -> Iterator[str]:
     for name, pairs in facts(frame):
         yield from (f"{name}: {key}: {text}" for key, text in pairs)
     for layer in seen.health.layers if seen.health else ():
-        yield f"Layer: {MARKS[layer.state]} {layer.name} {layer.message}".rstrip()
+        yield f"Layer: {layer_line(layer)}"
     yield from (f"Gate: {MARKS[g.result]} {g.name} {_numbers(g)}".rstrip() for g in seen.gates)
     yield from (
         f"Event: {event.time:%H:%M:%S} {event.reason}: {event.message}"
@@ -261,7 +261,8 @@ def _pairs(
 def _layers(layers: Iterable[LayerHealth]) -> "Iterator[RenderableType]":
     grid = _grid(0, 0, 1)
     for layer in layers:
-        grid.add_row(_sign(MARKS[layer.state]), layer.name, _escaped(layer.message))
+        active = f"{layer.neurons:,} neurons active. " if layer.neurons is not None else ""
+        grid.add_row(_sign(MARKS[layer.state]), layer.name, _escaped(active + layer.message))
     if grid.row_count:
         yield _panel("Layers", grid)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from shadow_operator.api.enums import CheckResult, GateResult, HealthState
 from shadow_operator.api.reasons import ConditionStatus, ConditionType, Reason
-from shadow_operator.api.status import Condition, Gate
+from shadow_operator.api.status import Condition, Gate, LayerHealth
 from shadow_operator.cli.errors import CliError, Exit
 
 YES, NO, NOT_ASKED, UNKNOWN = "✓", "✗", "\u2013", "?"
@@ -62,6 +62,13 @@ def gate_line(gate: Gate, *, coloured: bool = True) -> str:
     numbers = f" {gate.observed}{wanted}" if gate.observed else ""
     sign = MARKS[gate.result]
     return f"{mark(sign) if coloured else sign} {gate.name}{numbers}: {gate.message}"
+
+
+def layer_line(layer: LayerHealth) -> str:
+    """Write how a layer stands in one line."""
+    active = f", {layer.neurons:,} neurons active" if layer.neurons is not None else ""
+    said = f": {layer.message}" if layer.message else ""
+    return f"{mark(MARKS[layer.state])} {layer.name} {layer.state}{active}{said}"
 
 
 def write(path: str, lines: Iterable[str]) -> None:

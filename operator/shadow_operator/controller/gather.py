@@ -95,7 +95,7 @@ async def _gather_others(
     sources: Sources, resource: ShadowDeployment, known: Snapshot, situation: Situation, now: float
 ) -> Snapshot:
     api, http, pods = sources.api, sources.http, found(known.pods) or ()
-    ours, (selected, production_pods, health, (alerts, logs), learned) = await asyncio.gather(
+    ours, (selected, production_pods, health, (alerts, logs), told) = await asyncio.gather(
         asyncio.gather(
             _each(pods, Role.COMPARATOR, lambda pod: comparators.scrape(http, pod.ip)),
             _each(
@@ -112,7 +112,7 @@ async def _gather_others(
             _production_pods(api, resource, known, now),
             _layers(http, resource, known.children),
             _prometheus(sources.prometheus, resource),
-            _learning(http, resource, known),
+            _shadow_metrics(http, resource, known),
         ),
     )
     (measured, mirrors, probe), (unlisted, selecting) = ours, selected
@@ -123,10 +123,10 @@ async def _gather_others(
         children={**known.children, **unlisted},
         comparators=measured,
         mirrors=mirrors,
-        layers=health,
+        layers=with_neurons(health, told.values()),
         alerts=alerts,
         logs=logs,
-        learning=learned,
+        learning=_learned(resource, told),
         probe=probe[0],
         probe_reachable_from_here=probe[1],
     )
@@ -302,12 +302,12 @@ async def _layers(
     return await layers.probe(http, f"http://{host}:{port}", template, spec.layers)
 
 
-async def _learning(
+async def _shadow_metrics(
     http: httpx.AsyncClient, resource: ShadowDeployment, known: Snapshot
-) -> dict[str, Item[LearningReading]]:
+) -> dict[str, learning.Told]:
     spec, preset = resource.spec, resource.spec.effective_preset
     deployment, service = found(known.deployment), found(known.service)
-    wanted = spec.phase is RequestedPhase.SHADOW and spec.learning is Learning.SHADOW_ONLY
+    wanted = spec.phase is RequestedPhase.SHADOW and spec.tells_by_metrics
     if not (wanted and preset and deployment and service):
         return {}
     try:
@@ -315,12 +315,33 @@ async def _learning(
     except CannotClone:
         return {}
 
-    async def read(pod: Pod) -> Item[LearningReading]:
+    async def read(pod: Pod) -> learning.Told:
         host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
         return await learning.read(http, f"{host}:{port}", f"{pod.uid}/{pod.container_id}", preset)
 
     ready = [pod for pod in found(known.pods) or () if pod.ready]
     return await _each(ready, Role.SHADOW, read)
+
+
+def _learned(
+    resource: ShadowDeployment, told: Mapping[str, learning.Told]
+) -> dict[str, Item[LearningReading]]:
+    if resource.spec.learning is not Learning.SHADOW_ONLY:
+        return {}
+    return {pod: one.learning for pod, one in told.items()}
+
+
+def with_neurons(
+    layers: Iterable[LayerReading], told: Iterable[learning.Told]
+) -> tuple[LayerReading, ...]:
+    """Add to each layer the active neurons of a pod, mean over those that tell."""
+    counts = [one.neurons for one in told]
+
+    def of(layer: str) -> int | None:
+        known = [each[layer.lower()] for each in counts if layer.lower() in each]
+        return max(0, round(sum(known) / len(known))) if known else None
+
+    return tuple(replace(layer, neurons=of(layer.name)) for layer in layers)
 
 
 async def _prometheus(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shadow_operator.api.enums import (
-    Learning,
     MirrorProvider,
     PathMatchType,
     ReferenceMode,
@@ -82,9 +81,7 @@ def desired(
                     served,
                     settings,
                     metrics_port=(
-                        metrics_port(deployment, served)
-                        if resource.spec.learning is Learning.SHADOW_ONLY
-                        else None
+                        metrics_port(deployment, served) if resource.spec.tells_by_metrics else None
                     ),
                 ),
                 policies.comparator_policy(resource, served),

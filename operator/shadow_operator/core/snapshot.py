@@ -191,6 +191,8 @@ class LayerReading:
     healthy: bool | None
     """None: it could not be asked."""
     message: str
+    neurons: int | None = None
+    """Active neurons of a pod, mean over pods; None where metrics don't tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,9 +213,12 @@ def _layer(view: View, name: str, reading: LayerReading | None) -> LayerHealth:
         name=name,
         state=_state(reading.healthy),
         message=reading.message,
+        neurons=reading.neurons,
         last_probe_time=before.last_probe_time if before else None,
     )
-    if seen == before and not _is_old(view, before.last_probe_time):
+    # A number alone is written as often as a time is.
+    same = before is not None and seen.model_copy(update={"neurons": before.neurons}) == before
+    if before is not None and same and not _is_old(view, before.last_probe_time):
         return before
     return seen.model_copy(update={"last_probe_time": at(view.now)})
 

@@ -11,7 +11,7 @@ from shadow_operator.api.reasons import ConditionType
 from shadow_operator.cli.durations import duration as duration_option
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Output, Target, command
-from shadow_operator.cli.text import MARKS, NO, UNKNOWN, gate_line, mark, show, sign_of
+from shadow_operator.cli.text import MARKS, NO, UNKNOWN, gate_line, layer_line, mark, show, sign_of
 from shadow_operator.core.wording import cpu, memory
 from shadow_operator.core.wording import duration as written
 
@@ -261,8 +261,7 @@ def _layer(target: Target, name: str, seconds: int) -> None:
     if target.form in {Output.JSON, Output.YAML}:
         show(target.form, layer.model_dump(mode="json", by_alias=True, exclude_none=True))
     else:
-        said = f": {layer.message}" if layer.message else ""
-        print(f"{mark(MARKS[layer.state])} {layer.name} {layer.state}{said}")
+        print(layer_line(layer))
     if layer.state is HealthState.UNHEALTHY:
         raise typer.Exit(Exit.NO)
     if layer.state is HealthState.UNKNOWN:

@@ -10,7 +10,7 @@ from shadow_operator.api.reasons import ConditionType
 from shadow_operator.api.status import Check, Status
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Output, Target, command
-from shadow_operator.cli.text import MARKS, NO, NOT_ASKED, UNKNOWN, YES, mark, show, sign_of
+from shadow_operator.cli.text import NO, NOT_ASKED, UNKNOWN, YES, layer_line, mark, show, sign_of
 from shadow_operator.core.wording import cpu, memory
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ def neurons(
     status: Annotated[bool, typer.Option("--status", help="How each layer stands.")] = False,
     hierarchical: Hierarchical = False,
 ) -> None:
-    """Show the layers of the new system; exit status 1 where one is unhealthy."""
+    """Show the layers of the new system and their active neurons.
+
+    Exit status 1 where a layer is unhealthy, 3 where that is not known.
+    """
     resource = target.read()
     layers = resource.status.health.layers if resource.status.health else ()
     if not layers:
@@ -129,8 +132,7 @@ def neurons(
         show(target.form, [one.model_dump(mode="json", by_alias=True) for one in layers])
     else:
         for layer in layers:
-            said = f": {layer.message}" if layer.message else ""
-            print(f"{mark(MARKS[layer.state])} {layer.name} {layer.state}{said}")
+            print(layer_line(layer))
     states = {layer.state for layer in layers}
     if HealthState.UNHEALTHY in states:
         raise typer.Exit(Exit.NO)
