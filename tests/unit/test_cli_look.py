@@ -219,6 +219,21 @@ def test_a_crash_meanwhile_is_no_stability(
     assert status == Exit.NO
 
 
+def press(_: World) -> None:
+    """Press Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_who_interrupts_the_wait_has_no_answer(
+    beside: Callable[[World], Shell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = beside(up())
+    monkeypatch.setattr(Target, "access", Moving(busy_shadow(), then=press))
+    status, text = shell("hal9-migrate verify --tests stability --duration 1h")
+    assert text.splitlines()[-1] == "Interrupted; what was recorded meanwhile stays."
+    assert status == Exit.UNKNOWN
+
+
 def test_what_does_not_run_is_not_waited_for(beside: Callable[[World], Shell]) -> None:
     status, text = beside(asleep())("hal9-migrate verify --tests stability --duration 30m")
     assert text.startswith("Nothing runs that could be stable for 30m (there is 0s)")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
+from shadow_operator.cli.errors import CliError, Exit
+
 POLL_SECONDS: Final = 2.0
 """Between two looks; the operator writes once in an interval."""
 
@@ -15,7 +17,19 @@ Told: TypeAlias = Callable[[float, str], None]
 
 @contextmanager
 def following(total: float) -> Iterator[Told]:
-    """Show on standard error how much of `total` is done, so that the answer stays clean."""
+    """Show on standard error how much of `total` is done, so that the answer stays clean.
+
+    Who interrupts it does not know the answer yet.
+    """
+    try:
+        with _shown(total) as tell:
+            yield tell
+    except KeyboardInterrupt as error:
+        raise CliError(Exit.UNKNOWN, "Interrupted; what was recorded meanwhile stays.") from error
+
+
+@contextmanager
+def _shown(total: float) -> Iterator[Told]:
     if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
         yield _by_lines()
         return
