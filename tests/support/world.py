@@ -34,6 +34,7 @@ from shadow_operator.core.snapshot import (
     ObjectRef,
     Pod,
     PodUsage,
+    RequestsReading,
     RoomReading,
     Snapshot,
     Unknown,
@@ -103,6 +104,8 @@ class World:
     """What the isolation probe will find; None: it ends without a report."""
     layers: tuple[LayerReading, ...] = ()
     learning: dict[str, Item[LearningReading]] = field(default_factory=dict)
+    requests: dict[str, Item[RequestsReading]] = field(default_factory=dict)
+    """Pod of production -> what its metrics say."""
     usage: Callable[[Pod], Amount] | None = None
     """What a pod uses now, in its container `server`; None: the cluster has no metrics API."""
     room: RoomReading | None = None
@@ -246,6 +249,7 @@ class World:
             layers=self.layers,
             learning=self.learning,
             usage=self._used(),
+            requests=self.requests,
             room=self.room,
             probe=self._probe(),
             probe_reachable_from_here=True,

@@ -1,16 +1,27 @@
 """What is recorded of production while `phase: None` is asked for."""
 
 from dataclasses import replace
-from itertools import count
+from math import inf
 from typing import Any
 
 import pytest
 
 from shadow_operator.core.baseline import KEY, Baseline
 from shadow_operator.core.pods import PRODUCTION
-from shadow_operator.core.snapshot import Amount, Found, Node, RoomReading
-from shadow_operator.core.usage import Use
-from tests.support.world import EVIDENCE, World
+from shadow_operator.core.production import Course
+from shadow_operator.core.snapshot import (
+    Amount,
+    Found,
+    Item,
+    Node,
+    Pod,
+    PodUsage,
+    RequestsReading,
+    RoomReading,
+    Unknown,
+)
+from shadow_operator.core.usage import Use, taken
+from tests.support.world import EVIDENCE, START, World
 
 GIB = 1 << 30
 FREE = RoomReading(
@@ -100,6 +111,47 @@ def test_where_production_can_not_be_cloned_room_is_told_all_the_same() -> None:
     assert "Clones ask for" not in check["message"]
 
 
+def told(requests: int, errors: int = 0, boot: str = "a") -> RequestsReading:
+    """Give what a pod says: of ten answers nine take up to 10 ms and one up to 100 ms."""
+    buckets = {0.01: requests * 9 // 10, 0.1: requests, inf: requests}
+    return RequestsReading(boot, requests, errors, buckets)
+
+
+def courses(*readings: dict[str, Item[RequestsReading]]) -> tuple[Course, ...]:
+    """Give what is recorded of these, a minute apart."""
+    world = asleep(requests=readings[0])
+    for reading in readings[1:]:
+        world.requests = reading
+        world.reconcile(30.0)
+        world.reconcile(30.0)
+    world.reconcile(0.0)
+    return recorded(world).requests
+
+
+def test_requests_are_recorded_as_productions_own_metrics_say() -> None:
+    [course] = courses({"p": Found(told(1000))}, {"p": Found(told(1600, errors=6))})
+    assert (course.requests, course.errors, course.percent) == (600, 6, 0)
+    assert course.seconds == pytest.approx(60, abs=5)
+    assert course.p50 == pytest.approx(5.6, abs=0.1)
+    assert course.p99 == pytest.approx(91.0, abs=0.1)
+
+
+READINGS: dict[str, tuple[dict[str, Item[RequestsReading]], int | None]] = {
+    "another process": ({"p": Found(told(1600, boot="b"))}, None),
+    "an old reading": ({"p": Found(told(900))}, None),
+    "no reading": ({"p": Unknown("/metrics answered 503")}, None),
+    "one of two": ({"p": Found(told(1600)), "q": Found(told(5, boot="b"))}, 600),
+}
+
+
+@pytest.mark.parametrize(("reading", "expected"), READINGS.values(), ids=READINGS)
+def test_only_processes_count_that_were_read_before(
+    reading: dict[str, Item[RequestsReading]], expected: int | None
+) -> None:
+    found = courses({"p": Found(told(1000))}, reading)
+    assert [course.requests for course in found[:1]] == ([] if expected is None else [expected])
+
+
 def test_after_a_start_the_baseline_stays_as_it_was() -> None:
     world = asleep()
     before = recorded(world)
@@ -116,14 +168,25 @@ def test_what_can_not_be_read_is_recorded_anew(text: str) -> None:
 
 
 def test_two_days_of_it_are_a_few_kilobytes() -> None:
-    numbers = count()
-    world = asleep(usage=lambda _: Amount(500 + next(numbers) % 97, GIB + _noise(next(numbers))))
-    for _ in range(2880):
-        world.reconcile(60.0)
-    stored = recorded(world)
-    assert len(stored.usage.series) <= 160
-    assert len(stored.stored()[KEY]) < 4096
+    known = Baseline()
+    pods = (Pod("p", "p", PRODUCTION),)
+    for minute in range(2880):
+        now = START + 60 * minute
+        use = Amount(500 + _noise(minute) % 97, GIB + 65536 * _noise(minute))
+        used = taken(
+            known.usage,
+            Found({"p": PodUsage(now, {"server": use})}),
+            {PRODUCTION: pods},
+            now=now,
+            copying=False,
+        )
+        requests = 977 * minute + _noise(minute) % 89
+        read = [Found(told(requests + n, minute, boot=f"{n}")) for n in range(30)]
+        known = known.model_copy(update={"usage": used}).with_requests(read, now)
+    assert (len(known.usage.series), len(known.requests)) <= (160, 160)
+    assert len(known.stored()[KEY]) < 8192
+    assert Baseline.read(known.stored()) == known
 
 
 def _noise(number: int) -> int:
-    return number * 7919 % 4096 * 65536
+    return number * 7919 % 4096

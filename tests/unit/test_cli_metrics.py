@@ -13,7 +13,7 @@ import pytest
 from shadow_operator.cli import waiting
 from shadow_operator.cli.errors import Exit
 from shadow_operator.cli.target import Target
-from shadow_operator.core.snapshot import Amount, LayerReading, Pod
+from shadow_operator.core.snapshot import Amount, Found, LayerReading, Pod, RequestsReading
 from tests.support.shell import Cluster, Shell
 from tests.support.world import EVIDENCE, World, mirroring
 from tests.unit.test_baseline import FREE
@@ -212,6 +212,20 @@ def test_what_is_recorded_already_is_not_waited_for(
     assert status == Exit.GREEN
 
 
+def test_requests_are_shown_where_production_tells_them(
+    beside: Callable[[World], Shell], tmp_path: Path
+) -> None:
+    world = asleep(1)
+    for minute in range(8):
+        reading = RequestsReading("a", 6000 * minute, 60 * minute, {0.1: 6000 * minute})
+        world.requests = {"p": Found(reading)}
+        world.reconcile(60.0)
+    file = tmp_path / "baseline.json"
+    _, text = beside(world)(f"hal9-migrate metrics baseline --duration 5m --save {file}")
+    assert "production: 100.0 requests/s, 1% errors, p50 50.0 ms, p99 99.0 ms" in text
+    assert json.loads(file.read_text())["requests"]["source"] == "metrics"
+
+
 class Passing(Cluster):
     """A cluster in which half a minute passes with every look."""
 
@@ -252,5 +266,5 @@ def test_what_can_never_be_recorded_is_not_waited_for(beside: Callable[[World], 
     for _ in range(3):
         world.reconcile()
     status, text = beside(world)("hal9-migrate metrics baseline --duration 5m")
-    assert "can be recorded before the start: the cluster has no metrics API." in text
+    assert "can be recorded before the start: the cluster has no metrics API, and" in text
     assert status == Exit.UNKNOWN

@@ -12,7 +12,7 @@ from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.names import Role
 from shadow_operator.api.presets import HAL9
 from shadow_operator.api.reasons import ConditionType
-from shadow_operator.controller.gather import with_neurons
+from shadow_operator.controller.metrics import with_neurons
 from shadow_operator.core.judgement import Subject, begin, judge
 from shadow_operator.core.learning import Learning, noted, standing
 from shadow_operator.core.ledger import LARGEST_BYTES, decode, encode, size

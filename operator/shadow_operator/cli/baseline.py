@@ -68,11 +68,12 @@ def _check_that_it_goes_on(
     resource: "ShadowDeployment", known: "Evidence", seconds: float, wanted: int
 ) -> None:
     idle = resource.spec.phase is RequestedPhase.NONE
-    if idle and (why := evidence.without_metrics(known)):
+    if idle and not known.baseline.counted and (why := evidence.without_metrics(known)):
         raise CliError(
             Exit.UNKNOWN,
-            f"Nothing of production can be recorded before the start: {why}. Its requests are "
-            "recorded for guard.baselineSeconds before the first copy.",
+            f"Nothing of production can be recorded before the start: {why}, and its own metrics "
+            "tell nothing. Its requests are recorded for guard.baselineSeconds before the first "
+            "copy.",
         )
     mirror = resource.status.mirror
     if not idle and mirror and mirror.effective_percent:
@@ -88,7 +89,7 @@ def _lines(found: "Recorded") -> "Iterator[str]":
         yield (
             f"production: {found.ran.rate:.1f} requests/s, "
             f"{percent(found.ran.error_rate)} errors, "
-            f"p50 {found.ran.p50:.1f} ms, p99 {found.ran.p99:.1f} ms"
+            f"p50 {found.ran.p50:.1f} ms, p99 {found.ran.p99:.1f} ms ({_BY[found.source]})"
         )
     else:
         yield (
@@ -101,6 +102,9 @@ def _lines(found: "Recorded") -> "Iterator[str]":
             f"{memory(_mean(found.used.memory))} each, at most {cpu(max(found.used.cpu))} and "
             f"{memory(max(found.used.memory))}"
         )
+
+
+_BY: Final = {"envoy": "as Envoy counts", "metrics": "as its own metrics say"}
 
 
 def _mean(values: tuple[int, ...]) -> float:
@@ -116,7 +120,7 @@ def _as_json(resource: "ShadowDeployment", found: "Recorded") -> dict[str, objec
         "recordedSeconds": round(found.seconds),
         "requests": ran
         and {
-            "source": "envoy",
+            "source": found.source,
             "count": ran.requests,
             "perSecond": round(ran.rate, 3),
             "errorRate": round(ran.error_rate, 6),

@@ -102,8 +102,13 @@ def ran(courses: Iterable[Course]) -> Ran | None:
 
 def production(evidence: Evidence, *, since: float, copied: bool) -> Ran | None:
     """Give how production ran since then (seconds since the epoch), with copies or without."""
-    courses = evidence.ledger.production if evidence.ledger else ()
+    courses = _courses(evidence)
     return ran(c for c in courses if c.end > since and (c.percent > 0) == copied)
+
+
+def _courses(evidence: Evidence) -> list[Course]:
+    own = evidence.ledger.production if evidence.ledger else ()
+    return sorted((*evidence.baseline.requests, *own), key=lambda course: course.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +161,19 @@ class Recorded:
     ran: Ran | None
     """None where its requests are not seen: they don't come through Envoy yet."""
     used: Used | None
+    source: str
+    """Who counted the requests: `envoy`, or production's own `metrics`."""
 
 
 def recording(evidence: Evidence, wanted: float) -> Recorded | None:
     """Give the newest recording, of at most so many seconds; None where there is none."""
-    courses = _last_without_copies(evidence)
-    both: tuple[Sequence[Course | UsageRecord], ...] = (courses, evidence.baseline.usage.series)
+    through_envoy, idle = _last_without_copies(evidence), evidence.baseline
+    both: tuple[Sequence[Course | UsageRecord], ...] = (
+        through_envoy,
+        idle.requests or idle.usage.series,
+    )
     spans = max(both, key=lambda series: series[-1].end if series else 0.0)
+    courses = through_envoy if spans is through_envoy else idle.requests
     if not spans:
         return None
     end = spans[-1].end
@@ -175,6 +186,7 @@ def recording(evidence: Evidence, wanted: float) -> Recorded | None:
         sum(span.seconds for span in inside),
         ran(c for c in courses if c.end > begin),
         use,
+        "envoy" if courses is through_envoy else "metrics",
     )
 
 
@@ -244,6 +256,6 @@ def compared(evidence: Evidence, spec: Spec, *, since: float) -> Compared | None
 
 def rates(evidence: Evidence, spec: Spec, *, since: float) -> dict[str, float]:
     """Give requests of production, and answers of each clone, a second since then."""
-    courses = evidence.ledger.production if evidence.ledger else ()
-    made, counted = ran(c for c in courses if c.end > since), compared(evidence, spec, since=since)
+    made = ran(c for c in _courses(evidence) if c.end > since)
+    counted = compared(evidence, spec, since=since)
     return ({"production": made.rate} if made else {}) | (counted.rates if counted else {})

@@ -8,27 +8,27 @@ from typing import Any
 import httpx
 import orjson
 
-from shadow_operator.adapters import comparators, envoy, layers, learning, usage
+from shadow_operator.adapters import comparators, envoy, layers, usage
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.adapters.pods import reachable
 from shadow_operator.adapters.prometheus import Prometheus
-from shadow_operator.api.enums import GateMode, Learning, RequestedPhase
+from shadow_operator.api.enums import GateMode, RequestedPhase
 from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
+from shadow_operator.controller import metrics
 from shadow_operator.controller.workers import Key
 from shadow_operator.core import entry, evidence, mirror, names, room
 from shadow_operator.core.errors import CannotClone
 from shadow_operator.core.pods import read_pod
 from shadow_operator.core.selectors import SELECTING_KINDS
-from shadow_operator.core.serving import metrics_port, serving
+from shadow_operator.core.serving import serving
 from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
     AlertReading,
     Found,
     Item,
     LayerReading,
-    LearningReading,
     LogReading,
     Manifest,
     Missing,
@@ -88,7 +88,10 @@ async def _gather_all(
     (used, room), read = await asyncio.gather(
         _usage(api, situation), _gather_others(sources, resource, known, situation, now)
     )
-    return replace(read, usage=used, room=room)
+    counted = await metrics.of_production(
+        sources.http, resource, read, wanted=situation.records_baseline
+    )
+    return replace(read, usage=used, room=room, requests=counted)
 
 
 async def _gather_others(
@@ -112,7 +115,7 @@ async def _gather_others(
             _production_pods(api, resource, known, now),
             _layers(http, resource, known.children),
             _prometheus(sources.prometheus, resource),
-            _shadow_metrics(http, resource, known),
+            metrics.of_shadow(http, resource, known),
         ),
     )
     (measured, mirrors, probe), (unlisted, selecting) = ours, selected
@@ -123,10 +126,10 @@ async def _gather_others(
         children={**known.children, **unlisted},
         comparators=measured,
         mirrors=mirrors,
-        layers=with_neurons(health, told.values()),
+        layers=metrics.with_neurons(health, told.values()),
         alerts=alerts,
         logs=logs,
-        learning=_learned(resource, told),
+        learning=metrics.learned(resource, told),
         probe=probe[0],
         probe_reachable_from_here=probe[1],
     )
@@ -300,48 +303,6 @@ async def _layers(
     address, port = service["spec"].get("clusterIP"), service["spec"]["ports"][0]["port"]
     host = f"[{address}]" if ":" in str(address) else address
     return await layers.probe(http, f"http://{host}:{port}", template, spec.layers)
-
-
-async def _shadow_metrics(
-    http: httpx.AsyncClient, resource: ShadowDeployment, known: Snapshot
-) -> dict[str, learning.Told]:
-    spec, preset = resource.spec, resource.spec.effective_preset
-    deployment, service = found(known.deployment), found(known.service)
-    wanted = spec.phase is RequestedPhase.SHADOW and spec.tells_by_metrics
-    if not (wanted and preset and deployment and service):
-        return {}
-    try:
-        port = metrics_port(deployment, serving(deployment, service, spec))
-    except CannotClone:
-        return {}
-
-    async def read(pod: Pod) -> learning.Told:
-        host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
-        return await learning.read(http, f"{host}:{port}", f"{pod.uid}/{pod.container_id}", preset)
-
-    ready = [pod for pod in found(known.pods) or () if pod.ready]
-    return await _each(ready, Role.SHADOW, read)
-
-
-def _learned(
-    resource: ShadowDeployment, told: Mapping[str, learning.Told]
-) -> dict[str, Item[LearningReading]]:
-    if resource.spec.learning is not Learning.SHADOW_ONLY:
-        return {}
-    return {pod: one.learning for pod, one in told.items()}
-
-
-def with_neurons(
-    layers: Iterable[LayerReading], told: Iterable[learning.Told]
-) -> tuple[LayerReading, ...]:
-    """Add to each layer the active neurons of a pod, mean over those that tell."""
-    counts = [one.neurons for one in told]
-
-    def of(layer: str) -> int | None:
-        known = [each[layer.lower()] for each in counts if layer.lower() in each]
-        return max(0, round(sum(known) / len(known))) if known else None
-
-    return tuple(replace(layer, neurons=of(layer.name)) for layer in layers)
 
 
 async def _prometheus(

@@ -117,6 +117,7 @@ def _with_baseline(situation: Situation, foreseen: Iterable[Manifest]) -> Baseli
     before = situation.baseline
     if not situation.records_baseline:
         return before
+    before = before.with_requests(situation.snapshot.requests.values(), situation.now)
     pods = {PRODUCTION: running(situation)[PRODUCTION]}
     used = usage.taken(
         before.usage, situation.snapshot.usage, pods, now=situation.now, copying=False
@@ -124,7 +125,8 @@ def _with_baseline(situation: Situation, foreseen: Iterable[Manifest]) -> Baseli
     if situation.snapshot.room is None:
         return before.model_copy(update={"usage": used})
     read = room.read_for(situation, foreseen)
-    return Baseline(usage=used, headroom=read, headroom_time=situation.now)
+    update = {"usage": used, "headroom": read, "headroom_time": situation.now}
+    return before.model_copy(update=update)
 
 
 def _subject(situation: Situation, progress: Progress) -> Subject:

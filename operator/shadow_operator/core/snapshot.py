@@ -208,6 +208,19 @@ class LearningReading:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestsReading:
+    """What one process of production counted of its requests since it started."""
+
+    boot: str
+    """New with every start of the process."""
+    requests: int
+    errors: int
+    """Of these, the ones that it answered with 5xx."""
+    buckets: Mapping[float, int] = field(default_factory=dict)
+    """Seconds -> answers that took no longer (a histogram of Prometheus)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AlertReading:
     """One alert of the namespace that fires, or did lately."""
 
@@ -275,6 +288,8 @@ class Snapshot:
     layers: tuple[LayerReading, ...] = ()
     learning: Mapping[str, Item[LearningReading]] = field(default_factory=dict)
     """Pod of the shadow -> what it says of its learning; empty where it shall not learn."""
+    requests: Mapping[str, Item[RequestsReading]] = field(default_factory=dict)
+    """Pod of production -> what its metrics say of requests; empty where nobody asked."""
     probe: Item[Mapping[str, Any]] = Missing()
     """What the isolation probe reported: `{"target": ..., "reachable": bool, ...}`."""
     probe_reachable_from_here: bool | None = None
