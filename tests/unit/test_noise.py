@@ -144,6 +144,22 @@ CASES = {
         Seen(FAR, 3000, 150, {NEAR: 150}, {FAR: 150}, within_pods="rising 3 %"),
         NOISE,
     ),
+    "two counters may be equal now and then": (
+        Seen(FAR, 3000, 150, {NEAR: 20}, {FAR: 150}, within_pods="rising 3 %"),
+        NOISE,
+    ),
+    "a counter that all pods of the reference share is none of the instance": (
+        Seen(FAR, 3000, 150, {}, {FAR: 150}, within_pods="rising 0 %"),
+        CHANGE,
+    ),
+    "it is undecided from the first disagreement on while the pods are not known": (
+        Seen(FAR, 20, 1, {NEAR: 0}, {FAR: 1}, 19, {NEAR: 1}, {FAR: 19}, within_pods=""),
+        UNDECIDED,
+    ),
+    "it is undecided while there are too few controls": (
+        Seen("$.x text", 20, 19, {"$.x text": 19}, {"$.x text": 19}, within_pods="constant"),
+        UNDECIDED,
+    ),
     "it is undecided while the pods were not followed for long enough": (
         Seen(FAR, 3000, 150, {NEAR: 150}, {FAR: 150}, within_pods=""),
         UNDECIDED,

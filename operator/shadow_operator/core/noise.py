@@ -20,9 +20,9 @@ noise once there is enough evidence that the reference does disagree with itself
 undecided before.
 
 A value of the instance (`core/instances`) is refuted by no pair: there are only as many of them as
-pods, so that they are not exchangeable from pair to pair. Where the reference's pods usually differ
-from each other, and every pod of both roles keeps its value, or lets it rise at the same pace, it
-is noise whatever the tests say.
+pods, so that they are not exchangeable from pair to pair. Where the reference's pods differ from
+each other, and every pod of both roles keeps its value, or lets it rise at the same pace, it is
+noise whatever the tests say.
 """
 
 from collections import defaultdict
@@ -33,7 +33,8 @@ from math import log
 from typing import Final, TypeAlias
 
 from shadow_operator.api.evidence import Place, PlaceCount, PlaceKind, RouteCounts
-from shadow_operator.core import instances, sequential
+from shadow_operator.core import sequential
+from shadow_operator.core.instances import CONSTANT, UNKNOWN, is_instance
 
 MINIMUM_TRIPLES = 20
 """Fewer uniform triples say nothing about noise."""
@@ -108,6 +109,16 @@ class _Counts:
         )
 
     @property
+    def disagreements(self) -> int:
+        """How often the reference disagreed with itself."""
+        return self.reference + self.triggered_reference
+
+    @property
+    def told(self) -> bool:
+        """Whether there are controls enough to tell how often it does."""
+        return self.triples >= MINIMUM_TRIPLES or self.triggered_shadow >= MINIMUM_TRIGGERED
+
+    @property
     def usual(self) -> bool:
         """Whether the reference's pods differ from each other there most of the time."""
         uniform = self.triples >= MINIMUM_TRIPLES and 2 * self.reference >= self.triples
@@ -176,7 +187,7 @@ class RouteNoise:
         if not self._controlled:
             return "by its kind alone, there is no control"
         if self._of_instance(place) is Standing.NOISE:
-            alike = self._paths[place.path].within_pods == instances.CONSTANT
+            alike = self._paths[place.path].within_pods == CONSTANT
             how = "keeps its own" if alike else "lets it rise at the same pace"
             return f"a value of the instance, each pod {how}"
         count = self._count(place, lambda _: True)
@@ -192,11 +203,13 @@ class RouteNoise:
         path = self._paths.get(place.path)
         if path is None or place.kind not in _FOLLOWED:
             return Standing.CHANGE
-        if not self._count(place, lambda _: True).usual:
+        trend, count = path.within_pods, self._count(place, lambda _: True)
+        if not count.disagreements or not (trend == UNKNOWN or is_instance(trend)):
             return Standing.CHANGE
-        if path.within_pods == instances.UNKNOWN:
+        if trend == UNKNOWN or not count.told:
             return Standing.UNDECIDED
-        known = instances.is_instance(path.within_pods)
+        # Counters of two pods are equal now and then, what each pod keeps is not.
+        known = count.usual if trend == CONSTANT else count.supported
         return Standing.NOISE if known else Standing.CHANGE
 
     def _grown(self, place: Place) -> bool:
