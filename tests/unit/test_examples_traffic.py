@@ -181,7 +181,7 @@ async def test_the_exit_status_tells_whether_every_answer_was_right(
 ) -> None:
     async with hal9(faults=faults.parse(planted)) as url:
         child = await command(
-            f"--url={url}", "--rate=50", "--duration=0.5", "--progress=0.2", "--wait=5"
+            f"--url={url}", "--rate=50", "--duration=2", "--progress=0.2", "--wait=5"
         )
         out, _ = await child.communicate()
     *progress, summary = out.decode().splitlines()
