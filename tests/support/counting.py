@@ -13,7 +13,7 @@ from typing import Any, Final
 from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot
 from shadow_operator.comparator import export
 from shadow_operator.comparator.counts import Counts, Result, Rules
-from shadow_operator.core.compare import Answer
+from shadow_operator.core.answer import Answer
 from shadow_operator.core.ledger import Ledger
 from shadow_operator.core.snapshot import ObjectRef, Pod
 from tests.support.world import World

@@ -10,16 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow_operator.api.evidence import PathRule, PlaceKind
-from shadow_operator.core.compare import (
-    MAX_LEAVES,
-    Answer,
-    IncomparableError,
-    Pods,
-    compare,
-    decompress,
-    rule_matcher,
-)
+from shadow_operator.core.answer import MAX_LEAVES, Answer, IncomparableError, decompress
+from shadow_operator.core.compare import Pods, compare
 from shadow_operator.core.differing import magnitude
+from shadow_operator.core.named import rule_matcher
 from shadow_operator.core.shape import MAX_FOLLOWED, SHOWN_AFTER, Shape
 
 JSON = {"content-type": "application/json"}

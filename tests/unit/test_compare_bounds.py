@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.evidence import PlaceKind
-from shadow_operator.core.compare import (
+from shadow_operator.core.answer import (
     MAX_MEMBERS,
     MAX_VALUES,
     Answer,
     IncomparableError,
-    compare,
     decompress,
 )
+from shadow_operator.core.compare import compare
 from shadow_operator.core.shape import Shape
 
 JSON = {"content-type": "application/json"}
@@ -48,7 +48,8 @@ def test_a_small_compressed_body_of_very_many_values_is_not_parsed() -> None:
 
 
 PEAK = """
-from shadow_operator.core.compare import Answer, compare
+from shadow_operator.core.answer import Answer
+from shadow_operator.core.compare import compare
 from shadow_operator.core.shape import Shape
 
 def mebibytes():

@@ -8,7 +8,7 @@ from shadow_operator.comparator import export
 from shadow_operator.comparator.counts import TABLE_PLACES, ControlTally, Result, Rules
 from shadow_operator.comparator.counts import Counts as Measured
 from shadow_operator.comparator.room import Room
-from shadow_operator.core.compare import Answer
+from shadow_operator.core.answer import Answer
 from shadow_operator.core.counts import Counts, merged, tightened
 from shadow_operator.core.shape import Shape
 from tests.support.readings import control, route

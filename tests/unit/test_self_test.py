@@ -11,8 +11,8 @@ from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import VerdictReason
 from shadow_operator.comparator.counts import Result
 from shadow_operator.comparator.plant import ONE_IN, Planter
+from shadow_operator.core.answer import Answer
 from shadow_operator.core.cloning import clone
-from shadow_operator.core.compare import Answer
 from shadow_operator.core.epochs import wanted_epoch
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.unreadable import read_resource, salvage

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from shadow_operator.api.evidence import Place, PlaceKind
 from shadow_operator.api.spec import Comparison
-from shadow_operator.core.compare import Answer, compare
+from shadow_operator.core.answer import Answer
+from shadow_operator.core.compare import compare
 from shadow_operator.core.counts import counts_of
 from shadow_operator.core.differing import edges_of, named
 from shadow_operator.core.rules import excuse, number_edges

@@ -7,7 +7,8 @@ import pytest
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.evidence import ComparatorConfig, PlaceCount, RouteCounts, Target
 from shadow_operator.comparator.counts import Rules
-from shadow_operator.core.compare import Answer, compare
+from shadow_operator.core.answer import Answer
+from shadow_operator.core.compare import compare
 from shadow_operator.core.counts import counts_of
 from shadow_operator.core.judgement import Ledger, Subject, begin, hints, judge
 from shadow_operator.core.ledger import process_of

@@ -23,7 +23,7 @@ from shadow_operator.api.names import LABEL_ROLE, LABEL_SHADOW, Role
 from shadow_operator.cli.commands import samples
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Target
-from shadow_operator.core.compare import Answer, Text
+from shadow_operator.core.answer import Answer, Text
 from shadow_operator.core.replay import Counted, count
 
 if TYPE_CHECKING:

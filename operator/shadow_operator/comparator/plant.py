@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from shadow_operator.comparator.counts import Result
-from shadow_operator.core.compare import Answer, IncomparableError, Text
+from shadow_operator.core.answer import Answer, IncomparableError, Text
 from shadow_operator.core.fold import (
     identifier_family,
     looks_like_data,

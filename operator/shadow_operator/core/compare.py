@@ -4,201 +4,22 @@
 route's `Shape`, which counts what was there.
 """
 
-import contextlib
-import json
-import zlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import orjson
-
-from shadow_operator.api.evidence import UNPROVEN_STATUSES, PathRule, PlaceKind
+from shadow_operator.api.evidence import PlaceKind
+from shadow_operator.core.answer import MAX_LEAVES, MEMORY, Answer, IncomparableError, Text
+from shadow_operator.core.arrays import aligned, equal, keyed
 from shadow_operator.core.differing import Edges, apart, edges_of, magnitude
 from shadow_operator.core.fold import identifier_family, number_scale, text_time
+from shadow_operator.core.headers import HEADER_RULES, IGNORED, HeaderRule, cookie_names, media
 from shadow_operator.core.shape import BOTH, REFERENCE, SHADOW, Node, Shape
 
 MAX_DEPTH: Final = 64
-MAX_LEAVES: Final = 20_000
-"""Values compared in one pair; a larger answer that differs is unread beyond."""
-MAX_VALUES: Final = 5 * MAX_LEAVES
-"""Objects, arrays and leaves of one answer; a larger one is not parsed, since it could take fifty
-times its size in memory."""
-MEMORY: Final = "Memory"
-"""Reason of a cut that is our own: there was no room for the body."""
 
 Difference: TypeAlias = tuple[Node, PlaceKind, str]
 """A differing place: where, how, and the detail from the closed vocabulary."""
-
-
-class IncomparableError(Exception):
-    """Bodies that can't be compared; the text is a reason in CamelCase."""
-
-
-class HeaderRule(StrEnum):
-    """What of a header is compared."""
-
-    NOTHING = "nothing"
-    PRESENCE = "presence"
-    NAMES = "names"
-    VALUE = "value"
-
-
-HEADER_RULES: Final[dict[str, HeaderRule]] = {
-    # About this connection or this moment, not about the answer.
-    "connection": HeaderRule.NOTHING,
-    "keep-alive": HeaderRule.NOTHING,
-    "proxy-connection": HeaderRule.NOTHING,
-    "transfer-encoding": HeaderRule.NOTHING,
-    "te": HeaderRule.NOTHING,
-    "trailer": HeaderRule.NOTHING,
-    "upgrade": HeaderRule.NOTHING,
-    "alt-svc": HeaderRule.NOTHING,
-    "date": HeaderRule.NOTHING,
-    "age": HeaderRule.NOTHING,
-    "server-timing": HeaderRule.NOTHING,
-    # Follows from the body, which is compared itself.
-    "content-length": HeaderRule.NOTHING,
-    "etag": HeaderRule.PRESENCE,
-    "content-md5": HeaderRule.PRESENCE,
-    "digest": HeaderRule.PRESENCE,
-    "repr-digest": HeaderRule.PRESENCE,
-    # Every call has a trace context of its own.
-    "traceparent": HeaderRule.NOTHING,
-    "tracestate": HeaderRule.NOTHING,
-    "traceresponse": HeaderRule.NOTHING,
-    "b3": HeaderRule.NOTHING,
-    "x-b3-traceid": HeaderRule.NOTHING,
-    "x-b3-spanid": HeaderRule.NOTHING,
-    "x-b3-parentspanid": HeaderRule.NOTHING,
-    "x-amzn-trace-id": HeaderRule.NOTHING,
-    "x-cloud-trace-context": HeaderRule.NOTHING,
-    "uber-trace-id": HeaderRule.NOTHING,
-    # Sessions are random; which cookies are set is behaviour.
-    "set-cookie": HeaderRule.NAMES,
-}
-"""All other headers are compared by value. A value that merely changes from answer to answer is
-noise, and the control shows it."""
-
-_IGNORED: Final = frozenset(
-    name for name, rule in HEADER_RULES.items() if rule is HeaderRule.NOTHING
-)
-
-_UNSET: Final = object()
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a clone answered."""
-
-    status: int
-    headers: dict[str, str]
-    """Lower-case names; of a repeated header the values joined by `, ` (RFC 9110, section 5.3),
-    of `set-cookie` by a new line."""
-    body: bytes = b""
-    size: int = 0
-    """Bytes of the body as sent, also of what was not kept."""
-    cut: str = ""
-    """Reason why the body is not whole (`BodyTooLarge`, `EventStream`, ...); else empty."""
-    decoded_limit: int = 16 << 20
-    """Bytes that a compressed body may grow to; beyond, it is unread."""
-    _content: object = field(default=_UNSET, repr=False)
-
-    @property
-    def content(self) -> object:
-        """The decoded body: `Text` for what is not JSON; decoded once."""
-        if self._content is _UNSET:
-            self._content = _decode(self)
-        return self._content
-
-    def forget(self) -> None:
-        """Keep only the bytes of the body, which take far less memory than its content."""
-        self._content = _UNSET
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A body that is not JSON."""
-
-    data: bytes
-
-
-def _decode(answer: Answer) -> object:
-    body = answer.body
-    encoding = answer.headers.get("content-encoding", "")
-    if encoding and body:
-        body = decompress(body, encoding, answer.decoded_limit)
-    kind = answer.headers.get("content-type", "")
-    if body and ("json" in kind or body.lstrip()[:1] in {b"{", b"["}):
-        try:
-            return _load(body)
-        except (ValueError, RecursionError):
-            return Text(body)
-    return Text(body)
-
-
-_DIGITS: Final = bytes(48 if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
-_LONG_INTEGER: Final = b"0" * 20
-
-
-def _load(body: bytes) -> object:
-    """Parse JSON; integers that do not fit 64 bits stay exact (orjson would round them).
-
-    Before every value but the first stands one of `,`, `[` and `{`, so they bound the values.
-    """
-    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"[", b"{"))) >= MAX_VALUES:
-        raise IncomparableError("TooLarge")
-    if _LONG_INTEGER in body.translate(_DIGITS):  # ten times faster than an expression
-        return json.loads(body, parse_constant=_refuse)
-    return orjson.loads(body)
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(name)
-
-
-MAX_MEMBERS: Final = 64
-"""Parts that a gzip body may be made of."""
-
-
-def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """Undo gzip or deflate, as long as it makes at most `limit` bytes.
-
-    Raises:
-        IncomparableError: another encoding, a broken one, or too large.
-    """
-    for name in reversed([part.strip().lower() for part in encoding.split(",")]):
-        if name in {"", "identity"}:
-            continue
-        if name not in {"gzip", "x-gzip", "deflate"}:
-            raise IncomparableError("ContentEncoding")
-        body = _inflate(body, limit)
-    return body
-
-
-def _inflate(body: bytes, limit: int) -> bytes:
-    for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # gzip or zlib by header; raw deflate
-        with contextlib.suppress(zlib.error):
-            return _members(body, window, limit)
-    raise IncomparableError("ContentEncoding")
-
-
-def _members(body: bytes, window: int, limit: int) -> bytes:
-    """Undo every member of a gzip file (RFC 1952, section 2.2); all must be whole."""
-    parts: list[bytes] = []
-    while body and len(parts) < MAX_MEMBERS:
-        inflater = zlib.decompressobj(window)
-        parts.append(inflater.decompress(body, limit + 1))
-        limit -= len(parts[-1])
-        if limit < 0:
-            raise IncomparableError("BodyTooLarge")
-        if not inflater.eof:
-            raise IncomparableError("ContentEncoding")
-        body = inflater.unused_data
-    if body:
-        raise IncomparableError("ContentEncoding")
-    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,38 +29,6 @@ class Comparison:
     places: frozenset[Difference]
     leaves: int
     """Values compared, both sides' larger count."""
-
-
-def rule_matcher(rules: Iterable[PathRule], route: str, method: str) -> Callable[[str], bool]:
-    """Return a test whether a place's path is named by one of the rules for this route.
-
-    Paths are matched exactly as they are shown; `*` stands for every place, and as a route for
-    every route.
-    """
-    paths = {
-        rule.path
-        for rule in rules
-        if rule.route is None or same_route(rule.route, method=method, template=route)
-    }
-    return (lambda _: True) if "*" in paths else paths.__contains__
-
-
-def same_route(route: str, *, method: str, template: str) -> bool:
-    """Return whether a rule's route is this one: `GET /a/{id}`, `/a/{id}` (all methods) or `*`.
-
-    Names in braces do not matter.
-    """
-    if route == "*":
-        return True
-    named, _, path = route.rpartition(" ")
-    return named in {"", method} and _anonymous(path) == _anonymous(template)
-
-
-def _anonymous(template: str) -> tuple[str, ...]:
-    return tuple(
-        "{}" if segment.startswith("{") and segment.endswith("}") else segment
-        for segment in template.split("/")
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,16 +84,6 @@ def compare(
     return Comparison(frozenset(walk.places), walk.leaves)
 
 
-def proves_nothing(reference: int, shadow: int) -> bool:
-    """Say whether two statuses show only that neither side did the work.
-
-    Different statuses are a difference, except among server errors, where both failed.
-    """
-    if reference >= 500 and shadow >= 500:
-        return True
-    return reference == shadow and reference in UNPROVEN_STATUSES
-
-
 class _Walk:
     """One comparison in progress."""
 
@@ -354,7 +133,7 @@ class _Walk:
 
     def headers(self, reference: dict[str, str], shadow: dict[str, str]) -> None:
         for name, value in reference.items():
-            if name in _IGNORED:
+            if name in IGNORED:
                 continue
             node = self.shape.headers.get(name) or self.shape.header(name)
             if self.count:
@@ -365,7 +144,7 @@ class _Walk:
             elif other != value:
                 self._header(node, name, value, other)
         for name in shadow:
-            if name in _IGNORED:
+            if name in IGNORED:
                 continue
             node = self.shape.headers.get(name) or self.shape.header(name)
             if self.count:
@@ -377,9 +156,9 @@ class _Walk:
         rule = HEADER_RULES.get(name, HeaderRule.VALUE)
         if name == self.marker:
             return
-        if rule is HeaderRule.NAMES and _cookie_names(value) != _cookie_names(other):
+        if rule is HeaderRule.NAMES and cookie_names(value) != cookie_names(other):
             self.add(node, PlaceKind.HEADER)
-        elif rule is HeaderRule.VALUE and _media(value) != _media(other):
+        elif rule is HeaderRule.VALUE and media(value) != media(other):
             kind, detail = _text_kind(value, other)
             self.add(node, PlaceKind.HEADER if kind is PlaceKind.TEXT else kind, detail)
             self.values(node, value, other, _longer(value, other))
@@ -417,7 +196,7 @@ class _Walk:
             return
         if isinstance(left, Text) or isinstance(right, Text):
             self._texts(body, left, right)
-        elif same or _equal(left, right):
+        elif same or equal(left, right):
             self._same(body, left, 0)
         else:
             try:
@@ -570,7 +349,7 @@ class _Walk:
         if not left and not right:
             self._leaf(node)
             return
-        if _equal(left, right):
+        if equal(left, right):
             child = node.item()
             for item in left:
                 self._same(child, item, depth + 1)
@@ -598,72 +377,13 @@ class _Walk:
         free = self.unordered is not None and self.unordered(node.path)
         if not free and len(left) != len(right):
             return left, right, 0
-        keyed = _keyed(left), _keyed(right)
-        if not free and any(a != b for (a, _), (b, _) in zip(*keyed, strict=True)):
+        texts = keyed(left), keyed(right)
+        if not free and any(a != b for (a, _), (b, _) in zip(*texts, strict=True)):
             return left, right, 0
-        one, other, common = _aligned(*keyed)
+        one, other, common = aligned(*texts)
         if any(index != index2 for index, index2 in zip(one, other, strict=False)):
             self.add(node, PlaceKind.ORDER)
         return [left[index] for index in one], [right[index] for index in other], common
-
-
-def _equal(left: object, right: object) -> bool:
-    """Compare whole documents at the speed of C where that is exact.
-
-    `==` takes true for 1, so documents that are equal by it are compared once more as text.
-    """
-    try:
-        return left == right and _sorted_dump(left) == _sorted_dump(right)
-    except (RecursionError, TypeError):
-        return False
-
-
-def _sorted_dump(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
-
-
-def _dump(value: object) -> bytes:
-    """Canonical text of a JSON value; integers beyond 64 bits included."""
-    try:
-        # Copied, since what orjson gives keeps the 4 KiB that it was written into.
-        return bytes(memoryview(_sorted_dump(value)))
-    except TypeError:
-        return json.dumps(value, sort_keys=True).encode()
-    except RecursionError:
-        raise IncomparableError("TooDeep") from None
-
-
-_Keyed: TypeAlias = list[tuple[bytes, int]]
-"""Items of an array by their canonical text, with their indices."""
-
-
-def _keyed(items: list[Any]) -> _Keyed:
-    return sorted((_dump(item), index) for index, item in enumerate(items))
-
-
-def _aligned(left: _Keyed, right: _Keyed) -> tuple[list[int], list[int], int]:
-    """Bring two multisets into one order: equal items first, the rest by their text.
-
-    Return the order of indices on both sides, and how many items are equal.
-    """
-    common: tuple[list[int], list[int]] = ([], [])
-    rest: tuple[list[int], list[int]] = ([], [])
-    one, other = 0, 0
-    while one < len(left) and other < len(right):
-        (text, index), (text2, index2) = left[one], right[other]
-        if text == text2:
-            common[0].append(index)
-            common[1].append(index2)
-            one, other = one + 1, other + 1
-        elif text < text2:
-            rest[0].append(index)
-            one += 1
-        else:
-            rest[1].append(index2)
-            other += 1
-    rest[0].extend(index for _, index in left[one:])
-    rest[1].extend(index for _, index in right[other:])
-    return common[0] + rest[0], common[1] + rest[1], len(common[0])
 
 
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
@@ -707,12 +427,3 @@ def _longer(left: Any, right: Any) -> int:
     if not (isinstance(left, str) and isinstance(right, str)):
         return 0
     return (len(right) > 2 * len(left)) - (len(left) > 2 * len(right))
-
-
-def _media(value: str) -> str:
-    """Blanks and letter case around parameters carry no meaning (`text/html; charset=UTF-8`)."""
-    return value if ";" not in value else value.replace("; ", ";").lower()
-
-
-def _cookie_names(value: str) -> set[str]:
-    return {cookie.split("=", 1)[0].strip() for cookie in value.split("\n")}

@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from shadow_operator.api.evidence import Place, RouteCounts
 from shadow_operator.api.spec import Spec
 from shadow_operator.core import rules
-from shadow_operator.core.compare import (
-    Answer,
-    IncomparableError,
-    compare,
-    proves_nothing,
-    rule_matcher,
-)
+from shadow_operator.core.answer import Answer, IncomparableError, proves_nothing
+from shadow_operator.core.compare import compare
 from shadow_operator.core.differing import edges_of
+from shadow_operator.core.named import rule_matcher
 from shadow_operator.core.routes import Routes
 from shadow_operator.core.shape import SHOWN_AFTER, Shape
 

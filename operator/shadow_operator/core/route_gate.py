@@ -12,7 +12,7 @@ from shadow_operator.api.base import ratio
 from shadow_operator.api.enums import GateMode, GateName, GateResult, RouteResult
 from shadow_operator.api.status import Gate, Needs, RouteStatus
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
-from shadow_operator.core.compare import same_route
+from shadow_operator.core.named import same_route
 from shadow_operator.core.rates import FAILING_LEVEL
 from shadow_operator.core.representative import not_representative
 from shadow_operator.core.sequential import lower_bound, upper_bound

@@ -7,8 +7,8 @@ from typing import Final
 
 from shadow_operator.api.evidence import PathRule, Place, PlaceKind, RouteCounts
 from shadow_operator.api.spec import Comparison, ExpectedVariation, PlaceRule, Spec, Tolerance
-from shadow_operator.core.compare import same_route
 from shadow_operator.core.differing import edges_of, largest, own_edges
+from shadow_operator.core.named import same_route
 
 ANY = "*"
 TOLERANCE: Final = "tolerance: "
