@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadow_operator.api.enums import Decision, GateMode, GateResult, SoakState
+from shadow_operator.api.enums import Decision, GateMode, GateName, GateResult, SoakState
 from shadow_operator.api.evidence import RouteCounts, Sketch
 from shadow_operator.api.reasons import VerdictReason
 from shadow_operator.api.status import Status
@@ -154,6 +154,22 @@ def test_a_bad_version_is_to_be_investigated_and_its_place_is_named() -> None:
         "noise: the reference differs from itself in 330 of 330"
     )
     assert "topDifferences" in judged.next_step
+
+
+def test_of_all_that_is_critical_the_status_comes_first() -> None:
+    """An error's body lacks every member, so that the status would be one of many."""
+    error = f"status status 200>404, {STATE}, $.id missing"
+    errors = route(
+        4900,
+        {error: 100},
+        triggered=control(20, {}, {one: 20 for one in error.split(", ")}),
+        present={"$.id": 1.0, "$.state": 1.0},
+    )
+    judged = Run().go(60, lambda _: (errors,))
+    first = judged.comparison.top_differences[0]
+    assert (first.path, first.kind, first.critical) == ("status", "status", True)
+    gate = next(one for one in judged.gates if one.name is GateName.CRITICAL_DIFFERENCES)
+    assert gate.message.startswith(f"{ROUTE} status status 200>404 in 100 of 5,000 pairs")
 
 
 def test_there_is_no_verdict_before_the_first_pair() -> None:

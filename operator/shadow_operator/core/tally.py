@@ -86,7 +86,7 @@ class Tally:
     untested: tuple[RouteTally, ...]
     """Routes with fewer pairs than a judgement of them needs."""
     differences: tuple[Difference, ...] = field(default=())
-    """Critical ones first, then by pairs, excused ones last."""
+    """Critical ones first, of these the statuses, then by pairs; excused ones last."""
 
     def total(self, name: str) -> int:
         """Sum one count over all routes."""
@@ -196,11 +196,13 @@ def _learned(route: RouteTally, share: Share) -> RouteTally:
     )
 
 
-def _rank(difference: Difference) -> tuple[bool, bool, bool, int, str, tuple[str, str, str]]:
+def _rank(difference: Difference) -> tuple[bool, bool, bool, bool, int, str, tuple[str, str, str]]:
+    """Order what status shows; an error's body lacks every member, so its status comes first."""
     return (
         difference.excused_by is not None,
         not difference.critical,
         difference.pending,
+        not (difference.critical and difference.place.kind is PlaceKind.STATUS),
         -difference.pairs,
         difference.route,
         place_key(difference.place),
