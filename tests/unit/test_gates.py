@@ -326,6 +326,12 @@ CASES: dict[str, Row] = {
         ERRORS, Seen(clean(5000, shadow_errors=50), ALONE), FAILED, "in 5,050 requests",
     ),
     "timeouts in excess": (TIMEOUTS, Seen(clean(5000, shadow_timeouts=50)), FAILED, "50 timeouts"),
+    "the route with the most of them is named": (
+        TIMEOUTS,
+        Seen((*clean(5000, name="GET /a", shadow_timeouts=9), *clean(5000, shadow_timeouts=50))),
+        FAILED,
+        f"requests, most of them in {ROUTE}",
+    ),
     "few timeouts do not decide": (
         TIMEOUTS, Seen(clean(5000, shadow_timeouts=4)), INCONCLUSIVE, "more pairs",
     ),

@@ -11,7 +11,7 @@ from shadow_operator.api.status import Gate
 from shadow_operator.core import excess
 from shadow_operator.core.case import Case, Outcome, concluded, inconclusive, not_applicable, wanted
 from shadow_operator.core.sequential import lower_bound, trials_below, upper_bound
-from shadow_operator.core.tally import Tally
+from shadow_operator.core.tally import RouteTally, Tally
 from shadow_operator.core.wording import count, duration, percent
 
 LEVEL: Final = 0.05
@@ -122,9 +122,20 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
     )
     sentence = (
         f"{count(shadow)} {what} of the shadow against {count(reference)} of the reference in "
-        f"{count(trials)} requests"
+        f"{count(trials)} requests{_mostly(case.tally, what)}"
     )
     return _judged(case, gate, rate, sentence)
+
+
+def _mostly(tally: Tally, what: str) -> str:
+    """Name the route where the shadow fails most in excess of the reference."""
+
+    def more(route: RouteTally) -> int:
+        failed: int = getattr(route, f"shadow_{what}") - getattr(route, f"reference_{what}")
+        return failed
+
+    worst = max(tally.routes, key=more)
+    return f", most of them in {worst.name}" if more(worst) > 0 else ""
 
 
 def _points(difference: float) -> str:
