@@ -162,7 +162,7 @@ def test_of_all_that_is_critical_the_status_comes_first() -> None:
     errors = route(
         4900,
         {error: 100},
-        triggered=control(20, {}, {one: 20 for one in error.split(", ")}),
+        triggered=control(20, {}, dict.fromkeys(error.split(", "), 20)),
         present={"$.id": 1.0, "$.state": 1.0},
     )
     judged = Run().go(60, lambda _: (errors,))

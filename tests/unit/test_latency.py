@@ -1,6 +1,7 @@
 """Latency is judged by bounds that hold at every look, and never by less than can be measured."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf
 from typing import Any
@@ -221,15 +222,35 @@ def test_too_few_observations_bound_nothing() -> None:
 INTERVALS, PAIRS = 24, 250
 
 
-def run(seed: int, *, persistence: float, slower: float = 1.0) -> set[tuple[str, GateResult]]:
+Change = Callable[[float, random.Random, int], float]
+"""Seconds of the reference, and number of the interval -> seconds of the shadow."""
+
+
+def unchanged(one: float, _draw: random.Random, _interval: int) -> float:
+    return one
+
+
+def times(factor: float) -> Change:
+    return lambda one, _draw, _interval: factor * one
+
+
+def some_wait(one: float, draw: random.Random, interval: int) -> float:
+    """One answer of twenty waits for half a second, which is never quite the same."""
+    waits = 0.5 * (1 + 0.02 * (interval % 3)) * exp(draw.gauss(0.0, 0.002))
+    return one + waits if draw.random() < 0.05 else one
+
+
+def run(
+    seed: int, *, persistence: float, change: Change = unchanged
+) -> set[tuple[str, GateResult]]:
     """Judge one service at every interval; what slows it persists from one to the next."""
     draw, total, bursts = random.Random(seed), Timing(), Bursts()  # noqa: S311
     moods = [0.0, 0.0]
     said: set[tuple[str, GateResult]] = set()
-    for _ in range(INTERVALS):
+    for interval in range(INTERVALS):
         moods = [persistence * mood + draw.gauss(0.0, 0.1 * (persistence > 0)) for mood in moods]
         mine, its = ([0.01 * exp(draw.gauss(mood, 0.3)) for _ in range(PAIRS)] for mood in moods)
-        both = sketched([slower * one for one in mine], its)
+        both = sketched([change(one, draw, interval) for one in mine], its)
         after = total.plus(timing_of((both,)))
         bursts, total = bursts.seen(total, after), after
         evidence = ledger(Counts(timing=total), bursts)
@@ -245,8 +266,13 @@ def test_an_unchanged_version_does_not_fail_though_it_is_judged_at_every_interva
     assert sum(any(result is FAILED for _, result in said) for said in runs) == 0
 
 
-def test_a_clearly_slower_version_fails() -> None:
-    assert (P50, FAILED) in run(1, persistence=0.0, slower=1.2)
+@pytest.mark.parametrize("factor", [1.2, 20.0])
+def test_a_clearly_slower_version_fails(factor: float) -> None:
+    assert (P50, FAILED) in run(1, persistence=0.0, change=times(factor))
+
+
+def test_a_version_of_which_some_answers_wait_fails() -> None:
+    assert (P99, FAILED) in run(1, persistence=0.0, change=some_wait)
 
 
 def test_answers_in_bursts_count_for_less() -> None:

@@ -2,11 +2,12 @@
 
 Bounds of `core/sequential` take observations as independent. Slow answers are not: a full node or a
 garbage collection makes many of them slow at once. So each interval's count of answers above the
-quantile that was known *before* it is compared with what chance allows. The mean of the squared
-deviations, 1 for independent answers, is the dispersion of a quasi-likelihood (McCullagh and
-Nelder, Generalized Linear Models, 2nd edition 1989, section 4.5). What exceeds 1 is multiplied by
-(1 + r) / (1 - r), where r is how much of it persists from one interval to the next, as in an
-autoregressive series. By the sum, counts are divided before they are judged.
+quantile that was known *before* it (of the reference, for its own and the shadow's answers) is
+compared with what chance allows. The mean of the squared deviations, 1 for independent answers, is
+the dispersion of a quasi-likelihood (McCullagh and Nelder, Generalized Linear Models, 2nd edition
+1989, section 4.5). What exceeds 1 is multiplied by (1 + r) / (1 - r), where r is how much of it
+persists from one interval to the next, as in an autoregressive series. By the sum, counts are
+divided before they are judged.
 """
 
 from math import ceil, sqrt
@@ -51,17 +52,23 @@ class Burst(_Frozen):
         factor = 1.0 + excess * (1 + r) / (1 - r)
         return ceil(factor * _STEPS - 0.5) / _STEPS
 
-    def seen(self, before: Histogram, after: Histogram, share: float) -> "Burst":
-        """Take over one interval: what came between two totals, around this quantile."""
-        width = max(before.width, after.width)
-        before, after = before.widened(width), after.widened(width)
+    def seen(
+        self, before: Histogram, after: Histogram, share: float, of: Histogram | None = None
+    ) -> "Burst":
+        """Take over one interval: what came between two totals, around this quantile.
+
+        `of`: the quantile is that of other observations.
+        """
+        of = before if of is None else of
+        width = max(before.width, after.width, of.width)
+        before, after, of = before.widened(width), after.widened(width), of.widened(width)
         known, new = before.count, after.count - before.count
-        if known < _LEAST_BEFORE or new <= 0:
+        if known < _LEAST_BEFORE or of.count < _LEAST_BEFORE or new <= 0:
             return self
-        key, above = before.edge(share)
-        chance = above / known
-        if not 0.0 < chance < 1.0:
-            return self
+        key, _ = of.edge(share)
+        above = before.above(key)
+        # Where all lie on one side, the next may still be the first that does not.
+        chance = min(max(above, 0.5), known - 0.5) / known
         more = after.above(key) - above - new * chance
         allowed = new * chance * (1 - chance) * (1 + new / known)
         deviation = round(more / sqrt(allowed), 3)
@@ -83,9 +90,14 @@ class Bursts(_Frozen):
     reference: Burst = Burst()
 
     def seen(self, before: Timing, after: Timing) -> "Bursts":
-        """Take over one interval: what came between two totals."""
+        """Take over one interval: what came between two totals.
+
+        Slow answers of the shadow are those that would be slow for the reference: its own 99th
+        percentile may lie among answers that all waited for the same, where a hair's breadth more
+        looks like a burst.
+        """
         return Bursts(
             ratio=self.ratio.seen(before.ratio, after.ratio, 0.5),
-            shadow=self.shadow.seen(before.shadow, after.shadow, 0.99),
+            shadow=self.shadow.seen(before.shadow, after.shadow, 0.99, of=before.reference),
             reference=self.reference.seen(before.reference, after.reference, 0.99),
         )
