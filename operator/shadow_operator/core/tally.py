@@ -20,7 +20,7 @@ from shadow_operator.api.evidence import Place, PlaceKind, RouteCounts, Signatur
 from shadow_operator.api.spec import Spec
 from shadow_operator.core.counts import Counts, place_key
 from shadow_operator.core.differences import NOISE, Difference, Judge, Rules, places_of
-from shadow_operator.core.rules import TOLERANCE
+from shadow_operator.core.judged_share import excused_leaves
 from shadow_operator.core.variations import (
     EXPECTED,
     LEARNING,
@@ -241,7 +241,7 @@ def _route(route: RouteCounts, rules: Rules, *, alone: bool) -> RouteTally:
         shadow_timeouts=route.shadow_timeouts,
         reference_timeouts=route.reference_timeouts,
         leaves=route.leaves,
-        excused_leaves=_excused_leaves(route, differences.values()),
+        excused_leaves=excused_leaves(route, differences.values()),
         differences=(
             *(differences[place] for place in sorted(differences, key=place_key)),
             *sorted(learned, key=lambda difference: place_key(difference.place)),
@@ -393,26 +393,3 @@ def _server_errors(route: RouteCounts) -> tuple[int, int]:
         shadow += pairs if after[:1] == "5" != before[:1] else 0
         reference += pairs if before[:1] == "5" != after[:1] else 0
     return shadow, reference
-
-
-def _excused_leaves(route: RouteCounts, differences: Iterable[Difference]) -> int:
-    differences = [d for d in differences if not (_says_no_value(d.place) or _is_judged(d))]
-    excused = {d.place.path for d in differences if d.excused_by is not None}
-    excused -= {d.place.path for d in differences if d.counts}
-    top = [p for p in excused if not any(_below(p, other) for other in excused)]
-    leaves = {count.path: count.leaves for count in route.paths}
-    return min(route.leaves, sum(leaves.get(path, 0) for path in top))
-
-
-def _says_no_value(place: Place) -> bool:
-    """Say whether the values there were compared all the same: other order, or as far as read."""
-    return place.kind is PlaceKind.ORDER or place.unread
-
-
-def _is_judged(difference: Difference) -> bool:
-    """Say whether an excused difference was looked at all the same: how far, or how often."""
-    return has_owner(difference.excused_by, TOLERANCE, EXPECTED, LEARNING)
-
-
-def _below(path: str, other: str) -> bool:
-    return path != other and (path.startswith((f"{other}.", f"{other}[")))
