@@ -408,6 +408,23 @@ def test_hints_are_the_ignored_places_and_the_noise() -> None:
     assert found == [(None, "$.age"), (ROUTE, "$.time")]
 
 
+@pytest.mark.parametrize(("disagreements", "hinted"), [(1, []), (5, ["$.next"])])
+def test_a_path_is_not_hinted_while_one_of_its_places_is_open(
+    disagreements: int, hinted: list[str]
+) -> None:
+    """Pairs that differ at hinted places only are not asked again: it would stay open for long."""
+    null, value, number = "$.next type null>number", "$.next type number>null", "$.next number 1e-1"
+    types = {null: 20, value: 20}
+    counted = route(
+        700,
+        {null: 100, value: 100, number: 100},
+        uniform=control(100, types | {number: disagreements}, types | {number: 4}),
+    )
+    run = Run()
+    run.go(60, lambda _: (counted,))
+    assert [hint.path for hint in hints(run.spec, run.ledger)] == hinted
+
+
 def test_a_critical_place_is_never_hinted() -> None:
     run = Run(comparison={"critical": [{"path": "$.time", "reason": "r"}]})
     run.go(600, noisy)

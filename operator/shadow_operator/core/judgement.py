@@ -181,9 +181,11 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
 
     Sorted, so that the same evidence gives the same configuration. Places that
     `comparison.critical` names stay in the signatures, and so do bodies that were not looked
-    through, and the marker of learning.
+    through, and the marker of learning; and a path that also differs in a way that is undecided,
+    since pairs that differ at hinted places only are not asked again.
     """
     counted = tally(spec, ledger.counts, interval=ledger.interval)
+    undecided = {(d.place.path, d.route) for d in counted.differences if d.pending}
     found = {
         (difference.place.path, difference.route)
         for difference in counted.differences
@@ -193,7 +195,7 @@ def hints(spec: Spec, ledger: Ledger) -> tuple[PathRule, ...]:
         and not difference.place.unread
         and difference.place.path != spec.effective_learning_marker
     }
-    noise = tuple(PathRule(path=path, route=route) for path, route in sorted(found))
+    noise = tuple(PathRule(path=path, route=route) for path, route in sorted(found - undecided))
     return (path_rules(spec.comparison.ignore) + noise)[:LARGEST_HINTS]
 
 
