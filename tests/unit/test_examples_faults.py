@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ServerDisconnectedError
 from aiohttp.test_utils import TestClient, TestServer
 
-from examples.hal9.hal9sim import faults
+from examples.hal9.hal9sim import faults, records
 from examples.hal9.hal9sim.faults import KINDS, Answer, BadFaultError
 from examples.hal9.hal9sim.network import Json, Network, Signal
+from examples.hal9.hal9sim.planting import place
 from examples.hal9.hal9sim.server import Hal9
 from examples.hal9.hal9sim.settings import Settings
 
@@ -33,8 +35,21 @@ CHANGED: dict[str, Callable[[], Json]] = {
     "wrong-field:field=result.words,value=many": lambda: result(words="many"),
     "missing-field": lambda: {key: value for key, value in GOOD.items() if key != "category"},
     "type-change": lambda: result(confidence=str(GOOD["confidence"])),
+    "extra-field": lambda: result(debug="on"),
+    "null": lambda: result(category=None),
+    "rounded:field=result.words": lambda: GOOD,
+    "rounded": lambda: result(confidence=round(GOOD["confidence"], 2)),
+    "offset": lambda: result(words=GOOD["words"] + 1),
+    "date-format": lambda: result(recall_on="22.11.2025"),
+    "truncated": lambda: result(associations=GOOD["associations"][:3]),
+    "truncated:keep=0,field=result.words.0": lambda: GOOD,
+    "duplicate": lambda: result(associations=GOOD["associations"] + GOOD["associations"][-1:]),
+    "wrong-field:field=result.associations.9": lambda: GOOD,
     "array-order": lambda: result(associations=GOOD["associations"][::-1]),
     "number-drift:relative=0.001": lambda: result(confidence=GOOD["confidence"] * 1.001),
+    "renamed-field:to=kind": lambda: {
+        "kind" if key == "category" else key: value for key, value in GOOD.items()
+    },
     "wrong-field:field=result.none.such": lambda: GOOD,
     "wrong-field:field=nowhere.at.all": lambda: GOOD,
 }
@@ -43,6 +58,36 @@ CHANGED: dict[str, Callable[[], Json]] = {
 @pytest.mark.parametrize("text", CHANGED)
 def test_a_fault_of_a_field_changes_that_field_and_nothing_else(text: str) -> None:
     assert answer_with(text) == Answer({"signal_id": "one", "result": CHANGED[text]()})
+
+
+RECORD: dict[str, tuple[str, Any]] = {
+    "flip:field=archived": ("archived", True),
+    "lower-case:field=state": ("state", "active"),
+    "mojibake:field=owner.name": ("owner.name", "ZoÃ« Ã\x85strÃ¶m"),
+    "locale": ("cost.shown", "1.173,88"),
+    "zone-shift": ("opened_at", "2025-10-24T12:11:12Z"),
+    "other-id:field=entries.0.id": ("entries.0.id", "?"),
+}
+
+
+@pytest.mark.parametrize("text", RECORD)
+def test_a_fault_of_a_record_changes_one_value(text: str) -> None:
+    field, value = RECORD[text]
+    answer = Answer(records.record("one", 1))
+    faults.apply(faults.parse(text), answer, "GET", "/api/v1/records/one", b"")
+    expected = records.record("one", 1)
+    holder, last = place(expected, field)
+    changed_holder, _ = place(answer.body, field)
+    assert holder[last] != changed_holder[last]
+    holder[last] = changed_holder[last] if value == "?" else value
+    assert answer.body == expected
+
+
+def test_headers_are_lost_and_changed() -> None:
+    answer = Answer({}, headers={"ETag": "1", "Vary": "Accept"})
+    text = "header-lost;header-set:header=Vary,value=Cookie"
+    faults.apply(faults.parse(text), answer, "GET", "/", b"")
+    assert answer.headers == {"Vary": "Cookie"}
 
 
 def test_a_shifted_date_is_one_day_later() -> None:
@@ -143,6 +188,28 @@ async def test_probes_are_never_hit_by_faults_of_the_api() -> None:
     hal9 = Hal9(Settings(faults=faults.parse("errors;latency:ms=5000;wrong-field:field=status")))
     async with TestClient(TestServer(hal9.app())) as client, client.get("/readyz") as response:
         assert (response.status, (await response.json())["status"]) == (200, "ready")
+
+
+async def test_what_is_wrong_with_a_body_and_a_connection_is_seen_on_the_wire() -> None:
+    text = ";".join(f"{name}:route=/api/v1/records/{name}" for name in ("empty-body", "reset"))
+    text += ";stale:route=/api/v1/records/stale,method=GET;page-shift:route=/api/v1/records/page"
+    hal9 = Hal9(Settings(latency_ms=0, faults=faults.parse(text)))
+    async with TestClient(TestServer(hal9.app())) as client:
+
+        async def get(name: str) -> Json:
+            async with client.get(f"/api/v1/records/{name}") as response:
+                content: Json = await response.json()
+                return content
+
+        async with client.get("/api/v1/records/empty-body") as response:
+            assert (response.status, await response.read()) == (200, b"")
+        with pytest.raises(ServerDisconnectedError):
+            await client.get("/api/v1/records/reset")
+        assert [entry["number"] for entry in (await get("page"))["entries"]] == [2, 3, 4]
+        for name, note in (("fresh", "new"), ("stale", "")):
+            await get(name)
+            await client.post(f"/api/v1/records/{name}", json={"note": "new"})
+            assert (await get(name))["note"] == note
 
 
 def test_every_kind_of_fault_is_in_the_readme() -> None:

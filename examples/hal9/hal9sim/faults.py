@@ -5,58 +5,28 @@ only on the fault's name and on the request (method, path, query, body), so the 
 every time, on every pod. `KINDS` is the whole list.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
-from .network import LAYERS, Json, fraction
+from . import planting
+from .network import fraction, hexadecimal
+from .planting import Answer, BadFaultError, Kind, Planted, edit, place
 
-
-class BadFaultError(ValueError):
-    """HAL9_FAULTS can't be understood; the message says what is allowed."""
-
-
-@dataclass
-class Answer:
-    """An answer before it is sent: what a fault may change."""
-
-    body: Json
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    delay_seconds: float = 0
+__all__ = ["KINDS", "Answer", "BadFaultError", "Fault", "apply", "parse"]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One planted fault with all its parameters, defaults filled in."""
-
-    name: str
-    options: Mapping[str, str]
-
-    def number(self, option: str) -> float:
-        """Return a parameter that is a number."""
-        return float(self.options[option])
+class Fault(Planted):
+    """One planted fault."""
 
     def hits(self, method: str, path: str, body: bytes) -> bool:
         """Decide from the request alone whether this fault strikes; `path` includes the query."""
-        if self.options["method"] not in ("", method):
-            return False
-        if not path.startswith(self.options["route"]):
+        if not self.concerns(method, path):
             return False
         draw = fraction(self.name, method, path, body.decode(errors="replace"))
         return draw < self.number("rate")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of fault: its own parameters with their defaults, and what it does to an answer.
-
-    Without `change` it is a fault of the process, which the server looks for by name.
-    """
-
-    defaults: Mapping[str, str]
-    change: Callable[[Answer, Fault], None] | None = None
 
 
 def apply(faults: tuple[Fault, ...], answer: Answer, method: str, path: str, body: bytes) -> None:
@@ -67,29 +37,53 @@ def apply(faults: tuple[Fault, ...], answer: Answer, method: str, path: str, bod
             change(answer, fault)
 
 
-def _edit(edit: Callable[[Any, Fault], Any]) -> Callable[[Answer, Fault], None]:
-    """Make a change of one value out of `edit`; an answer without the field stays as it is."""
+def parse(text: str) -> tuple[Fault, ...]:
+    """Read HAL9_FAULTS; an empty text means no fault."""
+    return planting.parse(text, KINDS, Fault)
 
-    def change(answer: Answer, fault: Fault) -> None:
-        holder, last = _holder(answer.body, fault.options["field"])
-        if holder is not None and last in holder:
-            holder[last] = edit(holder[last], fault)
 
-    return change
+# Members
 
 
 def _drop(answer: Answer, fault: Fault) -> None:
-    holder, last = _holder(answer.body, fault.options["field"])
-    if holder is not None:
+    holder, last = place(answer.body, fault.options["field"])
+    if isinstance(holder, dict):
         holder.pop(last, None)
 
 
-def _holder(body: Json, dotted: str) -> tuple[Json | None, str]:
-    *parents, last = dotted.split(".")
-    holder: Any = body
-    for parent in parents:
-        holder = holder.get(parent) if isinstance(holder, dict) else None
-    return (holder if isinstance(holder, dict) else None), last
+def _add(answer: Answer, fault: Fault) -> None:
+    holder, last = place(answer.body, fault.options["field"])
+    if isinstance(holder, dict):
+        holder[last] = fault.options["value"]
+
+
+def _rename(answer: Answer, fault: Fault) -> None:
+    holder, last = place(answer.body, fault.options["field"])
+    if isinstance(holder, dict) and last in holder:
+        holder[fault.options["to"]] = holder.pop(last)
+
+
+# Values
+
+
+def _shift(day: str, fault: Fault) -> str:
+    return (date.fromisoformat(day) + timedelta(days=int(fault.number("days")))).isoformat()
+
+
+def _shift_zone(moment: str, fault: Fault) -> str:
+    shifted = datetime.fromisoformat(moment) + timedelta(hours=fault.number("hours"))
+    return shifted.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _other_date_format(day: str, _: Fault) -> str:
+    return date.fromisoformat(day).strftime("%d.%m.%Y")
+
+
+def _other_locale(text: str, _: Fault) -> str:
+    return text.translate({ord(","): ".", ord("."): ","})
+
+
+# What is around the body
 
 
 def _restatus(answer: Answer, fault: Fault) -> None:
@@ -104,62 +98,75 @@ def _delay(answer: Answer, fault: Fault) -> None:
     answer.delay_seconds += fault.number("ms") / 1000
 
 
-def _shift(day: str, fault: Fault) -> str:
-    return (date.fromisoformat(day) + timedelta(days=int(fault.number("days")))).isoformat()
+def _lose_header(answer: Answer, fault: Fault) -> None:
+    answer.headers.pop(fault.options["header"], None)
 
 
-SELECTORS = {"rate": "1", "method": "", "route": ""}
-"""Parameters of every fault: share of the inputs, method (empty: all), beginning of the path."""
+def _set_header(answer: Answer, fault: Fault) -> None:
+    answer.headers[fault.options["header"]] = fault.options["value"]
 
-KINDS: Mapping[str, Kind] = {
+
+def _empty(answer: Answer, _: Fault) -> None:
+    answer.write.append(lambda _body: b"")
+
+
+def _break_gzip(answer: Answer, _: Fault) -> None:
+    """Send a compressed body of which the end is missing."""
+    answer.headers["Content-Encoding"] = "gzip"
+    answer.write.append(lambda body: gzip.compress(body, 1)[:-24])
+
+
+def _reset(answer: Answer, _: Fault) -> None:
+    answer.broken = True
+
+
+KINDS: Mapping[str, Kind[Fault]] = {
     "wrong-field": Kind(
         {"field": "result.category", "value": "anomaly"},
-        _edit(lambda _, fault: fault.options["value"]),
+        edit(lambda _, fault: fault.options["value"]),
     ),
     "missing-field": Kind({"field": "result.category"}, _drop),
-    "type-change": Kind({"field": "result.confidence"}, _edit(lambda value, _: str(value))),
-    "array-order": Kind({"field": "result.associations"}, _edit(lambda items, _: items[::-1])),
+    "extra-field": Kind({"field": "result.debug", "value": "on"}, _add),
+    "renamed-field": Kind({"field": "result.category", "to": "kind"}, _rename),
+    "type-change": Kind({"field": "result.confidence"}, edit(lambda value, _: str(value))),
+    "null": Kind({"field": "result.category"}, edit(lambda _value, _fault: None)),
+    "flip": Kind({"field": "partitioned"}, edit(lambda value, _: not value)),
+    "lower-case": Kind({"field": "result.category"}, edit(lambda text, _: text.lower())),
+    "mojibake": Kind({"field": "content"}, edit(lambda text, _: text.encode().decode("latin-1"))),
+    "other-id": Kind({"field": "signal_id"}, edit(lambda value, _: hexadecimal("other", value))),
     "number-drift": Kind(
         {"field": "result.confidence", "relative": "0.000001"},
-        _edit(lambda value, fault: value * (1 + fault.number("relative"))),
+        edit(lambda value, fault: value * (1 + fault.number("relative"))),
     ),
-    "date-shift": Kind({"field": "result.recall_on", "days": "1"}, _edit(_shift)),
+    "offset": Kind(
+        {"field": "result.words", "by": "1"},
+        edit(lambda value, fault: round(value + fault.number("by"), 9)),
+    ),
+    "rounded": Kind(
+        {"field": "result.confidence", "digits": "2"},
+        edit(lambda value, fault: round(value, int(fault.number("digits")))),
+    ),
+    "date-shift": Kind({"field": "result.recall_on", "days": "1"}, edit(_shift)),
+    "zone-shift": Kind({"field": "opened_at", "hours": "2"}, edit(_shift_zone)),
+    "date-format": Kind({"field": "result.recall_on"}, edit(_other_date_format)),
+    "locale": Kind({"field": "cost.shown"}, edit(_other_locale)),
+    "array-order": Kind({"field": "result.associations"}, edit(lambda items, _: items[::-1])),
+    "truncated": Kind(
+        {"field": "result.associations", "keep": "3"},
+        edit(lambda items, fault: items[: int(fault.number("keep"))]),
+    ),
+    "duplicate": Kind({"field": "result.associations"}, edit(lambda items, _: items + items[-1:])),
+    "page-shift": Kind({}),
+    "stale": Kind({}),
     "status": Kind({"code": "202"}, _restatus),
     "errors": Kind({"code": "500"}, _fail),
+    "reset": Kind({}, _reset),
+    "header-lost": Kind({"header": "ETag"}, _lose_header),
+    "header-set": Kind({"header": "Content-Type", "value": "text/plain"}, _set_header),
+    "empty-body": Kind({}, _empty),
+    "broken-gzip": Kind({}, _break_gzip),
     "latency": Kind({"ms": "250"}, _delay),
     "crash": Kind({"after": "1000"}),
     "layer-down": Kind({"layer": "cognitive"}),
     "leak": Kind({"mb-per-minute": "60"}),
 }
-NUMBERS = ("rate", "relative", "days", "code", "ms", "after", "mb-per-minute")
-
-
-def parse(text: str) -> tuple[Fault, ...]:
-    """Read HAL9_FAULTS; an empty text means no fault."""
-    return tuple(_parse_one(part.strip()) for part in text.split(";") if part.strip())
-
-
-def _parse_one(text: str) -> Fault:
-    name, _, parameters = text.partition(":")
-    if name not in KINDS:
-        raise BadFaultError(f"unknown fault {name!r}; known: {', '.join(KINDS)}")
-    options = {**SELECTORS, **KINDS[name].defaults}
-    for parameter in filter(None, parameters.split(",")):
-        option, _, value = parameter.partition("=")
-        if option not in options:
-            raise BadFaultError(f"{name} has no parameter {option!r}; it has: {', '.join(options)}")
-        options[option] = value
-    for option in NUMBERS:
-        if option in options and not _is_number(options[option]):
-            raise BadFaultError(f"{name}: {option} is a number, not {options[option]!r}")
-    if options.get("layer", LAYERS[0]) not in LAYERS:
-        raise BadFaultError(f"{name}: layer is one of {', '.join(LAYERS)}")
-    return Fault(name, options)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -33,6 +33,16 @@ def fraction(*parts: str) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
+def hexadecimal(*parts: str) -> str:
+    """Map texts to an id of sixteen hexadecimal digits."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def day(where: float) -> str:
+    """Map a number in [0, 1) to a day of 2024 or 2025."""
+    return (date(2024, 1, 1) + timedelta(days=int(where * 730))).isoformat()
+
+
 @dataclass(frozen=True)
 class Signal:
     """What a client sends to `POST /api/v1/signal`."""
@@ -117,7 +127,7 @@ class Network:
             "confidence": round(confidence, 6),
             "path": path,
             "associations": ranked[:4],
-            "recall_on": _day(fraction(signal.key, "recall")),
+            "recall_on": day(fraction(signal.key, "recall")),
             "words": len(signal.content.split()),
         }
 
@@ -172,7 +182,3 @@ def _neuron(layer: str, index: int, per_layer: int) -> Neuron:
     return Neuron(
         own, layer, round(0.2 + 0.6 * fraction(own), 3), tuple(sorted(neighbours - {own}))
     )
-
-
-def _day(where: float) -> str:
-    return (date(2024, 1, 1) + timedelta(days=int(where * 730))).isoformat()

@@ -1,6 +1,7 @@
 """HAL9's endpoints, metrics and health."""
 
 import asyncio
+import json
 import logging
 import os
 import time
@@ -11,10 +12,10 @@ from uuid import uuid4
 
 from aiohttp import WSMsgType, web
 
-from . import faults
-from .faults import Answer
+from . import faults, records, variations
 from .metrics import Metrics
 from .network import LAYERS, BadSignalError, Json, Memory, Network, Signal, fraction
+from .planting import Answer
 from .settings import Settings
 
 LOG = logging.getLogger("hal9")
@@ -38,6 +39,7 @@ class Hal9:
         self.settings = settings
         self.network = Network(settings.neurons_per_layer)
         self.memory = Memory(settings.seed_signals, settings.memory_signals)
+        self.notes = records.Notes()
         self.metrics = Metrics(settings, neurons=len(self.network.neurons))
         self.draining = False
         self.idle = asyncio.Event()
@@ -48,6 +50,8 @@ class Hal9:
         self._requests = 0
         self._failed = 0
         self._errors: deque[Json] = deque(maxlen=50)
+        self._stale: dict[str, Json] = {}
+        """Path -> what it first answered, where the fault `stale` is planted."""
 
     def app(self) -> web.Application:
         """Build the application of port `api`."""
@@ -58,6 +62,7 @@ class Hal9:
         app.router.add_get("/api/v1/ws", self._websocket)
         app.router.add_get("/api/v1/slow", self._slow)
         app.router.add_post("/api/v1/signal", self._json(self._post_signal))
+        app.router.add_post("/api/v1/records/{name}", self._json(self._post_record))
         for path, endpoint in self._endpoints().items():
             app.router.add_get(path, self._json(endpoint))
         return app
@@ -77,6 +82,7 @@ class Hal9:
             "/readyz": self._ready,
             "/livez": self._health,
             "/api/v1/signal/{id}": self._get_signal,
+            "/api/v1/records/{name}": self._record,
             "/api/v1/status": self._status,
             "/api/v1/neurons": self._neurons,
             "/api/v1/neurons/{id}": self._neuron,
@@ -119,6 +125,30 @@ class Hal9:
         }
         learned = learning and self.network.learns_from(signal)
         return Answer(body, status, {"X-HAL9-Learning": "adjusted"} if learned else {})
+
+    # Records
+
+    def _post_record(self, request: web.Request, body: bytes) -> Answer:
+        try:
+            given = json.loads(body)
+        except ValueError as error:
+            raise Refused(400, "the body is not JSON") from error
+        if not isinstance(given, dict) or not isinstance(given.get("note"), str):
+            raise Refused(400, 'send an object with a text in "note"')
+        name = request.match_info["name"]
+        self.notes.store(name, given["note"])
+        return Answer({"stored": True, "name": name, "note": given["note"]}, 201)
+
+    def _record(self, request: web.Request, body: bytes) -> Answer:
+        """Give a page of a record; the fault `page-shift` counts its entries from one too far."""
+        name, page = request.match_info["name"], request.query.get("page", "1")
+        if not page.isdigit() or not 1 <= int(page) <= records.PAGES:
+            raise Refused(400, f"page is 1 to {records.PAGES}")
+        fault = self.settings.fault("page-shift")
+        shifted = fault and fault.hits(request.method, request.path_qs, body)
+        content = records.record(name, int(page), shift=1 if shifted else 0)
+        content["note"] = self.notes.find(name)
+        return Answer(content, headers=records.headers(name, int(page)))
 
     # The network
 
@@ -270,14 +300,30 @@ class Hal9:
             except Refused as refused:
                 answer = Answer({"error": str(refused)}, refused.status)
             if request.path.startswith("/api/"):
-                key = request.method, request.path_qs, body
-                faults.apply(self.settings.faults, answer, *key)
-                answer.delay_seconds += self._own_seconds(*key)
+                self._plant(request, body, answer)
             await asyncio.sleep(answer.delay_seconds)
-            body_out = {**answer.body, **self._meta()}
-            return web.json_response(body_out, status=answer.status, headers=answer.headers)
+            if answer.broken and request.transport is not None:
+                request.transport.abort()
+            return self._written(answer)
 
         return handle
+
+    def _plant(self, request: web.Request, body: bytes, answer: Answer) -> None:
+        """Let variations and faults change the answer, and give it the time that it takes."""
+        key = request.method, request.path_qs, body
+        stale = self.settings.fault("stale")
+        if stale and stale.hits(*key):
+            answer.body = self._stale.setdefault(request.path_qs, answer.body)
+        variations.apply(self.settings.variations, answer, request.method, request.path_qs)
+        faults.apply(self.settings.faults, answer, *key)
+        answer.delay_seconds += self._own_seconds(*key)
+
+    def _written(self, answer: Answer) -> web.Response:
+        content = json.dumps({**answer.body, **self._meta()}).encode()
+        for step in answer.write:
+            content = step(content)
+        headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
+        return web.Response(body=content, status=answer.status, headers=headers)
 
     def _own_seconds(self, method: str, path: str, body: bytes) -> float:
         """Return the time that HAL9 takes for this input: 0.5 to 1.5 times the set latency."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from .faults import Fault, parse
+from . import faults, variations
+from .faults import Fault
 from .network import LAYERS
+from .variations import Variation
 
 SYSTEMS = ("flat", "hierarchical")
 
@@ -33,6 +35,7 @@ class Settings:
     shutdown_seconds: float = 75
     """After the drain: how long requests that have begun may take to end."""
     faults: tuple[Fault, ...] = ()
+    variations: tuple[Variation, ...] = ()
     neurons_per_layer: int = 4
     seed_signals: int = 256
     memory_signals: int = 10_000
@@ -59,7 +62,8 @@ class Settings:
                 metrics_port=int(env.get("HAL9_METRICS_PORT", cls.metrics_port)),
                 drain_seconds=float(env.get("HAL9_DRAIN_SECONDS", cls.drain_seconds)),
                 shutdown_seconds=float(env.get("HAL9_SHUTDOWN_SECONDS", cls.shutdown_seconds)),
-                faults=parse(env.get("HAL9_FAULTS", "")),
+                faults=faults.parse(env.get("HAL9_FAULTS", "")),
+                variations=variations.parse(env.get("HAL9_VARIATIONS", "")),
                 **_network(env.get("HAL9_CONFIG_PATH")),
             )
         except (OSError, TypeError, ValueError) as error:
