@@ -12,7 +12,8 @@ ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
 .PHONY: help venv cli lock demo demo-down cluster cluster-down install load examples test test-apart \
-        test-unit check generate bench bench-judgement bench-evidence clean clean-cache
+        test-unit check generate bench bench-judgement bench-evidence catalogue clean \
+        clean-cache
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,6 +73,9 @@ bench: venv ## Measure the comparator beside a bare fan-out
 
 bench-judgement: venv ## Simulate the judge, asked at every interval of a day: how often it is wrong
 	@$(BIN)/python -m bench.judgement
+
+catalogue: venv ## Judge planted regressions and harmless variations, and write docs/catalogue.md
+	@$(BIN)/python -m tests.support.catalogue
 
 bench-evidence: venv ## Play a day of one resource: what it writes to the API server
 	@$(BIN)/python -m bench.evidence
