@@ -148,8 +148,10 @@ def _is_whole(text: str) -> bool:
     return words.count("for") == words.count("done")
 
 
-_QUOTES: Final = ("Expected output:", "Must show all green:")
+_QUOTES: Final = ("Expected output:", "Must show all green:", "Must show:")
 """Comments below which stands what the output has, line by line."""
+_THRESHOLD: Final = re.compile(r" > \d+%$")
+"""What the runbook asks of a number: the output has the number's name, and the number there is."""
 
 
 def _quoted(comments: list[str]) -> Iterator[str]:
@@ -157,7 +159,7 @@ def _quoted(comments: list[str]) -> Iterator[str]:
     quoting = False
     for comment in (line.lstrip("# ").strip() for line in comments):
         if quoting and comment:
-            yield comment
+            yield _THRESHOLD.sub("", comment)
         elif found := re.match(r'(?:Expected:|Should show:) *"?([^"]+)', comment):
             yield found[1]
         quoting = comment in _QUOTES or (quoting and bool(comment))

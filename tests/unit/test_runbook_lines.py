@@ -1,9 +1,15 @@
 """Every command line of the runbook is known, and either run or mapped to something that is."""
 
+import re
+import shlex
 from collections import Counter
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from shadow_operator.cli.main import application
 from tests.support.runbook import (
     GUIDE,
     RUNBOOK,
@@ -62,6 +68,7 @@ def test_no_equivalent_is_of_a_line_that_the_runbook_does_not_have() -> None:
             "hal9-migrate status",
             ("Current Phase: none", "Migration Progress: 0%", "Health Status: ✓ Healthy"),
         ),
+        ("hal9-cli resources", ("CPU Headroom:", "Memory Headroom:", "Network Capacity:")),
         ("hal9-migrate feature status", ("✓ Enabled (100%)",)),
         ("watch -n 5 'hal9-migrate status'", ("Migration Phase: shadow",)),
         (
@@ -122,3 +129,22 @@ def test_a_run_changes_hosts_namespace_and_waiting_times_only(
     command: str, faster: int, run: str
 ) -> None:
     assert Change("test", {"api.example.com": "http://here/x"}, faster)(command) == run
+
+
+def commands() -> list[list[str]]:
+    """Give every call of the runbook's programs in words, from loops as well."""
+    calls = re.compile(r"^\s*(hal9-(?:migrate|cli) .+)$", re.MULTILINE)
+    found = [one for line in LINES for one in calls.findall(line.command)]
+    return [shlex.split(one, comments=True) for one in found]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_is_one_that_the_program_takes(words: list[str]) -> None:
+    """Parsed, and not run; a word or an option that is not known raises."""
+    command: Any = get_command(application())
+    context = command.make_context(words[0], words[1:])
+    while isinstance(command, TyperGroup):
+        rest = [*context._protected_args, *context.args]
+        name, command, rest = command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+    assert not context.args
