@@ -82,6 +82,15 @@ def test_too_little_room_is_a_no(beside: Callable[[World], Shell]) -> None:
     assert status == Exit.NO
 
 
+def test_room_that_can_not_hold_the_clones_is_told_in_numbers_too(
+    beside: Callable[[World], Shell],
+) -> None:
+    full = replace(FREE, usage=Found({"one": Amount(8000, 1)}))
+    _, text = beside(asleep(room=full))("hal9-cli resources --check-shadow-capacity")
+    assert text.startswith("CPU Headroom: 0% ✗ (must be > 50%)\nMemory Headroom: > 50% ✓ (")
+    assert "can't hold the clones" in text
+
+
 @pytest.mark.parametrize(
     ("build", "says"),
     [

@@ -73,27 +73,34 @@ def judge(settings: HeadroomGate, room: Headroom | None, *, copied: bool) -> Gat
         threshold=f"> {settings.min_cpu_percent}%/{settings.min_memory_percent}%",
         source=METRICS_API if room.used_cpu is not None else "nodes",
     )
-    over = room.quota or _too_large(room)
-    if over:
+    shares = _free_shares(room)
+    if shares:
+        of_cpu, of_memory = (percent(max(0.0, share), 0) for share in shares)
+        gate = gate.model_copy(update={"observed": f"{of_cpu}/{of_memory}"})
+    if over := room.quota or _too_large(room):
         return gate.model_copy(update={"message": f"{over[0].upper()}{over[1:]}. {rest}"})
-    if room.used_cpu is None or room.used_memory is None or not room.cpu or not room.memory:
+    if not shares:
         text = f"Headroom is not judged: {room.problem}. {rest}"
         return gate.model_copy(update={"result": GateResult.NOT_APPLICABLE, "message": text})
-    shares = 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory
     wanted = settings.min_cpu_percent, settings.min_memory_percent
     enough = all(100 * have > least for have, least in zip(shares, wanted, strict=True))
-    of_cpu, of_memory = (percent(max(0.0, share), 0) for share in shares)
-    free = Amount(room.cpu, room.memory) - Amount(room.used_cpu, room.used_memory)
-    return gate.model_copy(
-        update={
-            "result": GateResult.PASSED if enough else GateResult.FAILED,
-            "observed": f"{of_cpu}/{of_memory}",
-            "message": (
-                f"{of_cpu} of CPU and {of_memory} of memory ({amount(free)}) were free on "
-                f"{_nodes(room.nodes)} before the start. {rest}"
-            ),
-        }
+    text = (
+        f"{of_cpu} of CPU and {of_memory} of memory ({amount(_free(room))}) were free on "
+        f"{_nodes(room.nodes)} before the start. {rest}"
     )
+    result = GateResult.PASSED if enough else GateResult.FAILED
+    return gate.model_copy(update={"result": result, "message": text})
+
+
+def _free(room: Headroom) -> Amount:
+    return Amount(room.cpu, room.memory) - Amount(room.used_cpu or 0, room.used_memory or 0)
+
+
+def _free_shares(room: Headroom) -> tuple[float, float] | None:
+    """Give which share of CPU and memory is free; None where it is not known."""
+    if room.used_cpu is None or room.used_memory is None or not room.cpu or not room.memory:
+        return None
+    return 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory
 
 
 def _unread(*, copied: bool) -> Gate:
@@ -117,8 +124,7 @@ def _too_large(room: Headroom) -> str:
     """Say that nodes can't hold the clones, whatever else runs."""
     if not room.nodes:
         return ""
-    free = Amount(room.cpu, room.memory) - Amount(room.used_cpu or 0, room.used_memory or 0)
-    asked = room.all_asked
+    free, asked = _free(room), room.all_asked
     if asked.cpu <= free.cpu and asked.memory <= free.memory:
         return ""
     return f"{_nodes(room.nodes)} with {amount(free)} free can't hold the clones"
@@ -137,8 +143,7 @@ def sentence(room: Headroom) -> str:
     asked = f"Asked for: {', '.join(parts)}. " if room.asked else ""
     if room.used_cpu is None or room.used_memory is None:
         return f"{asked}Free: {room.problem}."
-    free = Amount(room.cpu, room.memory) - Amount(room.used_cpu, room.used_memory)
-    return f"{asked}Free before the start: {amount(free)}."
+    return f"{asked}Free before the start: {amount(_free(room))}."
 
 
 def _each(asked: Amount) -> str:
