@@ -147,9 +147,15 @@ def _unreachable(settings: dict[str, Any], _: Kubectl) -> None:
     settings["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
 
 
+def _mistrusted(settings: dict[str, Any], _: Kubectl) -> None:
+    for name in ("certificate-authority", "certificate-authority-data"):
+        settings["clusters"][0]["cluster"].pop(name, None)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        (_mistrusted, "The API server https://"),
         (_without_rights, f"You may not get ShadowDeployments in namespace {NAMESPACE}; see: "),
         (_unreachable, "The API server https://127.0.0.1:1 does not answer ("),
     ],
@@ -161,6 +167,7 @@ def test_what_can_not_be_asked_is_a_sentence(
     with pytest.raises(CliError) as caught:
         access(settings, tmp_path).get("hal9")
     assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
     assert caught.value.status is Exit.UNKNOWN
 
 

@@ -201,11 +201,17 @@ class Access:
         try:
             yield
         except (HTTPError, OSError) as error:
-            raise CliError(
-                Exit.UNKNOWN,
-                f"The API server {self._server} does not answer ({type(error).__name__}); "
-                "see: kubectl cluster-info",
-            ) from error
+            raise self._unreached(type(error).__name__) from error
+        except ApiException as error:
+            if error.status:
+                raise
+            raise self._unreached(" ".join(str(error.reason).split())) from error  # TLS fails so
+
+    def _unreached(self, why: str) -> CliError:
+        sentence = (
+            f"The API server {self._server} does not answer ({why}); see: kubectl cluster-info"
+        )
+        return CliError(Exit.UNKNOWN, sentence)
 
     @contextmanager
     def _explained(self, verb: str, name: str = "") -> Iterator[None]:
