@@ -22,6 +22,8 @@ TIMEOUT_SECONDS: Final = 10
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _INVALID: Final = 422
 _CONFLICT: Final = 409
+_UNTYPED: Final = "failed to create typed patch object"
+"""What does not fit the schema, such as an unknown field; the API server answers it with 500."""
 _FIELD_MANAGER: Final = "kubectl-shadow"
 
 Manifest = dict[str, Any]
@@ -99,6 +101,9 @@ class Access:
         except ApiException as error:
             if error.status == _CONFLICT:
                 says = f"{_message(error)} --force-conflicts takes them over."
+                raise CliError(Exit.USAGE, says) from error
+            if _UNTYPED in _message(error):
+                says = f"The API server refuses the file: {_message(error)}"
                 raise CliError(Exit.USAGE, says) from error
             # Without the kind there is no 404 for a name: applying creates it.
             raise self._refusal(error, "patch", "") from error
