@@ -180,6 +180,24 @@ def test_a_new_epoch_starts_new_comparators_and_a_new_hint_does_not() -> None:
     assert template(hints=(PathRule(path="$.now"),)) == template()
 
 
+TOGETHER: dict[str, tuple[Case, bool]] = {
+    "nothing": ({}, False),
+    "another percentage": ({"spec": {"samplingPercent": 7}}, False),
+    "another image of the shadow": ({"spec": {"shadow": {"image": "hal9:newer"}}}, True),
+    "learning": ({"spec": {"preset": "HAL9", "learning": "ShadowOnly"}}, True),
+}
+
+
+@pytest.mark.parametrize(("case", "anew"), TOGETHER.values(), ids=TOGETHER)
+def test_the_reference_begins_anew_with_the_shadow(case: Case, anew: bool) -> None:
+    def template(case: Case) -> Any:
+        return find("Deployment", "next-reference", case)["spec"]["template"]
+
+    before = {"spec": {"preset": "HAL9"}} if "preset" in case.get("spec", {}) else {}
+    assert (template(case) != template(before)) is anew
+    assert template(case)["spec"] == template(before)["spec"]
+
+
 OURS = ("next-comparator", "next-probe")
 
 

@@ -116,6 +116,15 @@ def test_no_copy_is_made_against_a_reference_that_is_older_than_production() -> 
     assert world.progress.production_image.startswith("example.com/hal9:newer")
 
 
+def test_a_new_shadow_is_compared_with_a_reference_of_its_age() -> None:
+    world = up()
+    before = pods_of(world, Role.REFERENCE)
+    world.edit(shadow={"image": "example.com/hal9:newer"})
+    world.reconcile()
+    world.until(mirroring)
+    assert not pods_of(world, Role.REFERENCE) & before
+
+
 def test_production_is_recorded_anew_after_its_rollout() -> None:
     world = World()
     world.edit(guard={"baselineSeconds": 60})

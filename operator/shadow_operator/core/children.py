@@ -4,7 +4,7 @@ Each holds only the fields that are ours, is owned by the resource, and is stamp
 that `drift` can compare it with the live object.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,10 +87,24 @@ def desired(
                 policies.comparator_policy(resource, served),
             ]
         ),
-        clones=_stamped([*(clone.manifest for clone in clones), *services]),
+        clones=_stamped([*_together([clone.manifest for clone in clones]), *services]),
         comparator=_stamped(_comparator(resource, settings, config)),
         notes=tuple(dict.fromkeys(note for clone in clones for note in clone.notes)),
     )
+
+
+def _together(clones: Sequence[Manifest]) -> Iterable[Manifest]:
+    """Let the pods of all roles begin anew where those of one do.
+
+    Otherwise a new shadow would be asked for what only the older reference has been told.
+    """
+    hashed = objects.fingerprint([one["spec"]["template"] for one in clones])
+    for one in clones:
+        template = one["spec"]["template"]
+        meta = template["metadata"]
+        annotations = {**meta["annotations"], names.ANNOTATION_TOGETHER: hashed}
+        template = {**template, "metadata": {**meta, "annotations": annotations}}
+        yield {**one, "spec": {**one["spec"], "template": template}}
 
 
 def clone_roles(resource: ShadowDeployment) -> tuple[Role, ...]:

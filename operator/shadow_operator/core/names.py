@@ -15,6 +15,10 @@ MANAGED_BY: Final = "shadow-operator"
 ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 """On every child: hash of the manifest as it was last applied, this annotation left out."""
 
+ANNOTATION_TOGETHER: Final = f"{GROUP}/together"
+"""On the pods of shadow and reference: hash of what both are made of. Where one role's pods begin
+anew the other's do, too: what they keep in memory must be as old in both."""
+
 COPIES_PORT: Final = 8080
 """Where a comparator receives copies."""
 
