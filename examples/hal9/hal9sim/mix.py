@@ -33,8 +33,8 @@ class Mix:
 
     WEIGHTS = (
         ("signal", 20),
-        ("remembered", 22),
-        ("recent", 3),
+        ("remembered", 23),
+        ("recent", 2),
         ("status", 12),
         ("neurons", 9),
         ("neuron", 12),
