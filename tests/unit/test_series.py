@@ -22,11 +22,11 @@ class Seen:
         return Seen(later.end, self.seconds + later.seconds, self.count + later.count)
 
 
-def series(records: int) -> tuple[Seen, ...]:
+def series(records: int, interval: float = INTERVAL) -> tuple[Seen, ...]:
     """Give the series after so many intervals."""
     result: tuple[Seen, ...] = ()
     for number in range(records):
-        result = appended(result, Seen((number + 1) * INTERVAL))
+        result = appended(result, Seen((number + 1) * interval, interval))
     return result
 
 
@@ -48,6 +48,13 @@ def test_nothing_is_lost_or_counted_twice_within_two_days() -> None:
 
 def test_the_newest_records_stay_as_they_were_taken() -> None:
     assert [record.count for record in series(DAY)[-NEWEST:]] == [1] * NEWEST
+
+
+def test_short_intervals_show_twenty_minutes_as_finely_as_the_default_does() -> None:
+    after = series(720, interval=5.0)
+    lately = [record for record in after if after[-1].end - record.end < 1140.0]
+    assert max(record.seconds for record in lately) == 30.0
+    assert len(after) < 100
 
 
 def test_older_records_span_five_minutes_then_half_an_hour() -> None:

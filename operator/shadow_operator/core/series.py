@@ -5,8 +5,9 @@ from typing import Final, Protocol, Self, TypeVar
 
 NEWEST: Final = 40
 """Records that stay as they were taken: 20 minutes of them at the default interval."""
-STEPS: Final = ((2 * 3600.0, 300.0), (48 * 3600.0, 1800.0))
-"""(Age up to which, seconds that one record spans then); what is older goes."""
+STEPS: Final = ((1200.0, 30.0), (2 * 3600.0, 300.0), (48 * 3600.0, 1800.0))
+"""(Age up to which, seconds that one record spans then); what is older goes. The first is for short
+intervals, so that 20 minutes of them are as fine as at the default."""
 
 
 class Record(Protocol):
