@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 WIDTH = 120
 """Columns of the terminal that is drawn."""
+ASPECT_RATIO = 0.602
+"""Of a character of DejaVu Sans Mono, which viewers take that have no font of their own."""
 AGE = timedelta(seconds=7)
 """How long ago it was measured, in the picture."""
 _FOREIGN = re.compile(r"@font-face \{.*?\}", re.DOTALL)
@@ -80,7 +82,8 @@ def draw(kept: Kept, title: str) -> str:
     frame = replace(frame, now=measured + AGE)
     console = Console(width=WIDTH, record=True, file=StringIO(), force_terminal=True)
     console.print(dashboard.picture(frame, WIDTH))
-    return _FOREIGN.sub("", console.export_svg(title=title))
+    drawn = console.export_svg(title=title, font_aspect_ratio=ASPECT_RATIO)
+    return _FOREIGN.sub("", drawn)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,13 +95,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("image", type=Path, help="the SVG to write")
     parser.add_argument("files", type=Path, nargs="+", help="YAML of kubectl get -o yaml")
-    parser.add_argument("--label", help="what the numbers are, if not from a run: simulated")
     options = parser.parse_args(arguments)
     texts = [file.read_text(encoding="utf-8") for file in options.files]
     options.image.parent.mkdir(parents=True, exist_ok=True)
-    title = "hal9-migrate monitor --dashboard shadow"
-    title += f" ({options.label})" if options.label else ""
-    options.image.write_text(draw(Kept(list(objects(texts))), title), encoding="utf-8")
+    drawn = draw(Kept(list(objects(texts))), "hal9-migrate monitor --dashboard shadow")
+    options.image.write_text(drawn, encoding="utf-8")
     return 0
 
 

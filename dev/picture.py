@@ -23,8 +23,8 @@ LINE_HEIGHT = 19
 MARGIN = 18
 
 COLOURS = {
-    r"ProceedToCanary|Passed|as expected|Both verdicts are right": "#7ee787",
-    r"Investigate|Failed|WRONG": "#ff7b72",
+    r"✓|ProceedToCanary|Passed|as expected|Both verdicts are right": "#7ee787",
+    r"✗|Investigate|Failed|WRONG": "#ff7b72",
     r"ExtendShadow|Inconclusive": "#e3b341",
     r"^\[\d+:\d\d\]": "#6e7681",
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pypdfium2 as pdfium
-from PIL import Image, ImageDraw
 
 from shadow_operator.report.model import Report
 from shadow_operator.report.pdf import pdf
@@ -21,23 +20,20 @@ from shadow_operator.report.pdf import pdf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from PIL import Image
+
 SCALE = 1.5
 """Pixels of a point: 108 dots an inch."""
 COLOURS = 128
 """Enough for text and thin lines, and a third of the bytes."""
-
-
 PAGES = 4
 """That docs/report.md shows; what follows is configuration and text."""
 
 
-def draw(report: Report, *, label: str = "") -> Iterator[Image.Image]:
-    """Give each page as an image, with a label at its lower edge that says what it is."""
+def draw(report: Report) -> Iterator[Image.Image]:
+    """Give each page as an image."""
     for page in pdfium.PdfDocument(pdf(report)):
         image: Image.Image = page.render(scale=SCALE).to_pil().convert("RGB")
-        if label:
-            place = (image.width / 2, image.height - 18)
-            ImageDraw.Draw(image).text(place, label, fill="#9a6700", anchor="ms", font_size=15)
         yield image.quantize(COLOURS)
 
 
@@ -48,13 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("report", type=Path, help="a report in JSON")
     parser.add_argument("folder", type=Path, help="where report-1.png and so on are written")
-    parser.add_argument("--label", default="", help="what it is, where that is no real run")
     options = parser.parse_args(arguments)
     report = Report.model_validate_json(options.report.read_bytes())
     options.folder.mkdir(parents=True, exist_ok=True)
     for old in options.folder.glob("report-*.png"):
         old.unlink()
-    for number, image in enumerate(islice(draw(report, label=options.label), PAGES), start=1):
+    for number, image in enumerate(islice(draw(report), PAGES), start=1):
         image.save(options.folder / f"report-{number}.png", optimize=True)
     return 0
 

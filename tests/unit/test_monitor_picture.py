@@ -33,7 +33,7 @@ def kept(folder: Path) -> list[str]:
 
 def test_the_image_shows_the_resource_its_evidence_and_its_events(tmp_path: Path) -> None:
     image = tmp_path / "images" / "monitor.svg"
-    assert main([str(image), *kept(tmp_path), "--label", "simulated"]) == 0
+    assert main([str(image), *kept(tmp_path)]) == 0
     drawn = image.read_text(encoding="utf-8")
     root = ElementTree.fromstring(drawn)  # noqa: S314 - our own
     shown = " ".join("".join(root.itertext()).replace("\N{NO-BREAK SPACE}", " ").split())
@@ -42,7 +42,6 @@ def test_the_image_shows_the_resource_its_evidence_and_its_events(tmp_path: Path
         "pairs/s",
         "match-rate",
         "MirroringStarted",
-        "(simulated)",
         "Substrate",
     ):
         assert text in shown

@@ -32,3 +32,4 @@ def test_the_image_is_as_wide_as_its_longest_line() -> None:
 def test_a_verdict_has_the_colour_of_its_meaning() -> None:
     assert ' fill="#7ee787">ProceedToCanary</text>' in draw(["x ProceedToCanary"])
     assert ' fill="#ff7b72">Investigate</text>' in draw(["x Investigate"])
+    assert ' fill="#7ee787">✓</text>' in draw(["✓ Traffic mirroring active"])

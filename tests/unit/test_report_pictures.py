@@ -13,7 +13,7 @@ def test_the_pages_are_small_pictures_and_old_ones_go(tmp_path: Path) -> None:
     report.write_text(bad().to_json(), encoding="utf-8")
     folder.mkdir()
     (folder / "report-99.png").write_bytes(b"old")
-    assert main([str(report), str(folder), "--label", "Simulated"]) == 0
+    assert main([str(report), str(folder)]) == 0
     pages = sorted(folder.iterdir())
     assert [page.name for page in pages] == [f"report-{n}.png" for n in (1, 2, 3, 4)]
     for page in pages:
