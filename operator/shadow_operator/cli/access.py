@@ -100,7 +100,7 @@ class Access:
                 )
         except ApiException as error:
             if error.status == _CONFLICT:
-                says = f"{_message(error)} --force-conflicts takes them over."
+                says = f"{' '.join(_message(error).split())}; --force-conflicts takes them over."
                 raise CliError(Exit.USAGE, says) from error
             if _UNTYPED in _message(error):
                 says = f"The API server refuses the file: {_message(error)}"
