@@ -20,7 +20,7 @@ from shadow_operator.core.snapshot import (
     RoomReading,
     Unknown,
 )
-from shadow_operator.core.usage import Use, taken
+from shadow_operator.core.usage import Usage, Use, taken
 from tests.support.world import EVIDENCE, START, World
 
 GIB = 1 << 30
@@ -50,6 +50,13 @@ def headroom(world: World) -> dict[str, Any] | None:
     """Give the check of status."""
     checks = world.status.get("preflight", [])
     return next((check for check in checks if check["name"] == "headroom"), None)
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(30.0, 60.0), (5.0, 10.0), (120.0, 120.0)])
+def test_a_record_is_due_after_two_intervals_or_a_minute(interval: float, seconds: float) -> None:
+    known = Baseline(usage=Usage(asked=START))
+    assert not known.is_due(START + 0.8 * seconds, interval)
+    assert known.is_due(START + seconds, interval)
 
 
 def test_what_production_uses_is_recorded_once_a_minute() -> None:

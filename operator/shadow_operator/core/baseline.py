@@ -23,7 +23,8 @@ from shadow_operator.core.usage import Usage
 KEY: Final = "baseline"
 """Key in the data of the evidence ConfigMap."""
 SECONDS: Final = 60.0
-"""Between two records: the metrics API has hardly more to say."""
+"""Between two records, or two intervals where they are shorter: the metrics API has hardly more to
+say."""
 ROOM_SECONDS: Final = 300.0
 """Between two looks at nodes and quotas."""
 LONGEST_SECONDS: Final = 600.0
@@ -69,7 +70,8 @@ class Baseline(BaseModel):
 
     def is_due(self, now: float, interval: float) -> bool:
         """Whether the next record is to be taken; `interval` is the operator's, in seconds."""
-        return now - self.usage.asked >= max(SECONDS, interval) - interval / 10
+        seconds = max(interval, min(SECONDS, 2 * interval))
+        return now - self.usage.asked >= seconds - interval / 10
 
     def wants_room(self, now: float) -> bool:
         """Whether nodes and quotas are to be read with it."""
