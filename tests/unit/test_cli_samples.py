@@ -108,6 +108,14 @@ def test_what_can_not_be_read_is_said_and_ends_nothing(
     assert last.startswith(f"  Not known: {said}")
 
 
+def test_a_comparator_on_its_way_out_is_not_asked(server: ApiServer, tmp_path: Path) -> None:
+    going = pod("b")
+    going["metadata"]["deletionTimestamp"] = "2026-01-31T14:05:00Z"
+    server.answers[PODS] = (200, {"items": [pod("a"), going]})
+    del server.answers[_samples("b")]
+    assert "Not known" not in "".join(lines(server, tmp_path))
+
+
 def test_where_nothing_differed_that_is_said(server: ApiServer, tmp_path: Path) -> None:
     server.answers |= {_samples(name): (200, answer()) for name in ("a", "b")}
     assert lines(server, tmp_path)[1:] == ["  No pair that differed is remembered."]

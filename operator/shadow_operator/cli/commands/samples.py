@@ -41,6 +41,8 @@ def read(access: "Access", name: str, limit: int) -> "tuple[list[Mismatch], list
     except CliError as error:
         return [], [str(error)]
     for pod in pods:
+        if "deletionTimestamp" in pod["metadata"]:
+            continue  # it may not answer any more
         try:
             found += _of(access, pod, limit).samples
         except CliError as error:
