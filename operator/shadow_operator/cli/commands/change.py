@@ -15,6 +15,7 @@ from shadow_operator.api.reasons import ConditionStatus, ConditionType
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Target, command
 from shadow_operator.cli.text import NO, YES, mark
+from shadow_operator.core.wording import duration
 
 if TYPE_CHECKING:
     from shadow_operator.api.resource import ShadowDeployment
@@ -111,7 +112,7 @@ def _switch_learning(target: Target, wanted: Learning) -> None:
     before = target.read()
     soak = before.status.soak
     if before.spec.learning is not wanted and soak and soak.elapsed_seconds:
-        print(f"The soak starts again: {soak.elapsed_seconds // 60} min of it are given up.")
+        print(f"The soak starts again: {duration(soak.elapsed_seconds)} of it are given up.")
     print(_learning_line(target.change({"spec": {"learning": wanted.value}})))
 
 
