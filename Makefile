@@ -12,7 +12,7 @@ ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
 .PHONY: help venv cli lock demo demo-down cluster cluster-down install load examples test test-apart \
-        test-unit check generate bench bench-judgement bench-evidence catalogue clean \
+        runbook test-unit check generate bench bench-judgement bench-evidence catalogue clean \
         clean-cache
 
 help: ## List the targets
@@ -43,7 +43,7 @@ examples: venv ## Build the images that examples/ names and put them on that clu
 # Two halves side by side, since both wait for pods most of the time. What has to be compiled for that
 # is compiled before, so that nothing is timed beside a compiler.
 APART := tests/e2e/test_production_safety.py tests/e2e/test_dev_cluster_node.py \
-         tests/e2e/test_self_test.py
+         tests/e2e/test_self_test.py tests/e2e/test_runbook_lines.py
 
 test: venv ## Everything: checks, unit, integration (real API server), e2e (real pods)
 	@$(BIN)/python -m dev.cluster prepare $(ASK) || test $$? -eq 2
@@ -55,6 +55,9 @@ test: venv ## Everything: checks, unit, integration (real API server), e2e (real
 test-apart: venv
 	@status=0; $(MAKE) --no-print-directory check || status=1; \
 	    $(BIN)/pytest tests/unit tests/integration $(APART) || status=1; exit $$status
+
+runbook: venv ## Run the runbook line by line on a live shadow, with its own waiting times
+	@RUNBOOK_FASTER=1 $(BIN)/pytest tests/e2e/test_runbook_lines.py
 
 test-unit: venv ## What needs no cluster, in seconds
 	@$(BIN)/pytest -q tests/unit
