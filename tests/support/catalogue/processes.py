@@ -18,7 +18,7 @@ DEADLINE: Final = 60.0
 """Seconds that a process has to start, and a condition to come true."""
 WINDOW: Final = 160
 """Pairs of one comparator under way."""
-CALM: Final = 32
+CALM: Final = 64
 """The same where answers are timed."""
 CONNECTIONS: Final = 8
 """Of a mirror to one comparator."""
