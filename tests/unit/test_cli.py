@@ -107,6 +107,15 @@ def test_validate_has_five_lines_and_the_first_no_decides(busy: Shell) -> None:
     assert busy("hal9-migrate validate --phase shadow")[0] == Exit.NO
 
 
+def test_programs_read_the_greens_and_the_health_as_json(busy: Shell) -> None:
+    status, text = busy("hal9-migrate validate --phase shadow -o json")
+    greens = json.loads(text)
+    assert greens[0]["type"] == "MirroringActive"
+    assert (len(greens), status) == (5, Exit.UNKNOWN)
+    health = json.loads(busy("hal9-migrate health -o json")[1])
+    assert {"layers", "workloads"} <= health.keys()
+
+
 def test_configure_changes_share_and_layers(quiet: Shell) -> None:
     assert quiet("hal9-migrate configure --shadow-sampling 50") == (
         Exit.GREEN,

@@ -102,9 +102,12 @@ def health(
         *((layer.name, layer.state, layer.message) for layer in found.layers),
         *((workload.name, workload.state, workload.message) for workload in found.workloads),
     ]
-    for name, state, message in members:
-        said = f": {message}" if message else ""
-        print(f"{mark(MARKS[state])} {name} {state}{said}")
+    if target.form in {Output.JSON, Output.YAML}:
+        show(target.form, found.model_dump(mode="json", by_alias=True, exclude_none=True))
+    else:
+        for name, state, message in members:
+            said = f": {message}" if message else ""
+            print(f"{mark(MARKS[state])} {name} {state}{said}")
     known = {state for _, state, _ in members}
     if HealthState.UNHEALTHY in known:
         raise typer.Exit(Exit.NO)
@@ -139,13 +142,20 @@ def validate(
     A dash says that it was not asked for, a question mark that it is not known yet.
     """
     seen = target.read().status
-    signs = []
-    for kind, text in GREENS.items():
-        condition = seen.condition(kind)
-        sign = sign_of(condition)
-        signs.append(sign)
-        why = "" if sign == YES else f" ({condition.message if condition else 'not observed yet'})"
-        print(f"{mark(sign)} {text}{why}")
+    conditions = {kind: seen.condition(kind) for kind in GREENS}
+    signs = {kind: sign_of(condition) for kind, condition in conditions.items()}
+    if target.form in {Output.JSON, Output.YAML}:
+        found = (condition for condition in conditions.values() if condition)
+        show(target.form, [one.model_dump(mode="json", by_alias=True) for one in found])
+    else:
+        for kind, condition in conditions.items():
+            said = condition.message if condition else "not observed yet"
+            why = "" if signs[kind] == YES else f" ({said})"
+            print(f"{mark(signs[kind])} {GREENS[kind]}{why}")
+    _end(set(signs.values()))
+
+
+def _end(signs: set[str]) -> None:
     if NO in signs:
         raise typer.Exit(Exit.NO)
     if UNKNOWN in signs:
