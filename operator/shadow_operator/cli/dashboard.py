@@ -210,10 +210,10 @@ def _head(frame: Frame) -> "RenderableType":
     seen = frame.resource.status
     text = Text.assemble((frame.name, "bold"), "  ", (frame.phase, "bold cyan"))
     if frame.blocked_by:
-        text.append(f"  waits for {frame.blocked_by}", "yellow")
+        text.append("  ").append(f"waits for {frame.blocked_by}", "yellow")
     if seen.last_measurement_time:
         age = (frame.now - seen.last_measurement_time).total_seconds()
-        text.append(f"  measured {duration(max(0.0, age))} ago", "dim")
+        text.append("  ").append(f"measured {duration(max(0.0, age))} ago", "dim")
     if seen.verdict:
         style = {"ProceedToCanary": "green", "Investigate": "red"}.get(
             seen.verdict.decision, "yellow"
@@ -261,8 +261,9 @@ def _pairs(
 def _layers(layers: Iterable[LayerHealth]) -> "Iterator[RenderableType]":
     grid = _grid(0, 0, 1)
     for layer in layers:
-        active = f"{layer.neurons:,} neurons active. " if layer.neurons is not None else ""
-        grid.add_row(_sign(MARKS[layer.state]), layer.name, _escaped(active + layer.message))
+        active = f"{layer.neurons:,} neurons active" if layer.neurons is not None else ""
+        said = active if active and MARKS[layer.state] == YES else layer.message
+        grid.add_row(_sign(MARKS[layer.state]), layer.name, _escaped(said))
     if grid.row_count:
         yield _panel("Layers", grid)
 
