@@ -34,6 +34,8 @@ FASTER = int(os.environ.get("RUNBOOK_FASTER", "60"))
 PRODUCTION, GRAFANA = "api.hal9.production.example.com", "grafana.production.example.com"
 SOAK_SECONDS = 86_400 // FASTER
 """The runbook's 24 hours; until then the runbook has taken the shadow down."""
+LONGEST_SECONDS = 900 + 3600 // FASTER
+"""What a command takes at most; one of the runbook's lasts half an hour."""
 LEARNT = {
     "path": "header:x-hal9-learning",
     "maxPercent": "10",
@@ -113,7 +115,8 @@ class Terminal:
         """Run a line of the runbook, changed; what never ends is ended."""
         changed = self.change()(command)
         endless = command.startswith(ENDLESS)
-        shell = ["timeout", str(ENDLESS_SECONDS if endless else 900), "bash", "-c", changed]
+        longest = ENDLESS_SECONDS if endless else LONGEST_SECONDS
+        shell = ["timeout", str(longest), "bash", "-c", changed]
         env = {
             **environment(),
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
@@ -263,6 +266,13 @@ def check_more(terminal: Terminal, line: Line, lines: list[Line]) -> None:
         [mark] = terminal.grafana.taken
         assert mark["path"] == "/api/annotations"
         assert mark["tags"] == ["migration", "shadow-start"]
+    elif line.text.startswith("hal9-cli resources"):
+        cpu_and_memory = terminal.transcript[-1].splitlines()[1:3]
+        assert not [one for one in cpu_and_memory if "not known" in one]
+    elif "--tests latency" in line.text:
+        names = ("timeouts", "latency-p50", "latency-p99")
+        found = (terminal.folder / line.words[-1]).read_text().splitlines()
+        assert [one.split()[1].rstrip(":") for one in found] == list(names), "each has its answer"
     elif "grep shadow_requests_total" in line.text:
         for one in (one for one in lines if "/hierarchical/" in one.text):
             done = terminal.run(one.command)
