@@ -1,7 +1,7 @@
 """A simulated run with much to report: a source of reports without a cluster.
 
 `simulated()` plays hours of a HAL9 whose new version is good, or changes some answers; nothing of
-it is a measurement, so whatever is made from it says that it is simulated.
+it is a measurement.
 """
 
 from dataclasses import dataclass, replace
