@@ -57,6 +57,8 @@ def _of_deployment(name: str, deployment: Manifest, pods: list[Pod], restarts: i
 def _why(name: str, desired: int, ready: int, pods: list[Pod]) -> str:
     if desired == 0:
         return f"{name} is scaled to 0 replicas"
+    if ready >= desired:
+        return f"{name} is being replaced"
     waiting = sorted({pod.waiting for pod in pods if pod.waiting})
     because = f": {waiting[0]}" if waiting else ""
     return f"{name}: {ready} of {desired} pods are available{because}"

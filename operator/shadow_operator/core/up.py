@@ -219,7 +219,7 @@ def _copies(situation: Situation, *, settled: bool, overridden: tuple[str, ...])
 
 def _lacking(situation: Situation) -> str:
     clauses = [
-        workload.message or f"{workload.name} is being replaced"
+        workload.message
         for workload in situation.workloads.values()
         if not (workload.usable if situation.going_on else workload.complete)
     ]
