@@ -90,6 +90,7 @@ def test_what_somebody_else_has_set_is_taken_over_only_by_force(access: Access) 
     access.patch("shop", {"spec": {"samplingPercent": 50}})
     with pytest.raises(CliError, match="--force-conflicts takes them over") as caught:
         access.apply(RESOURCE, force=False)
+    assert 'conflict with "kubectl-shadow"' in str(caught.value)
     assert "samplingPercent" in str(caught.value)
     assert access.apply(RESOURCE, force=True)["spec"]["samplingPercent"] == 10
 

@@ -75,6 +75,7 @@ class Access:
                 PLURAL,
                 name,
                 dict(change),
+                field_manager=_FIELD_MANAGER,
                 _content_type="application/merge-patch+json",
                 _request_timeout=TIMEOUT_SECONDS,
             )
