@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shadow_operator.adapters.prometheus import Prometheus
+from shadow_operator.api.presets import HAL9
 from shadow_operator.core.snapshot import AlertReading, Found, Unknown
 from tests.support import prometheus
 
@@ -36,6 +38,27 @@ groups:
   - record: kubelet_container_log_filesystem_used_bytes
     expr: time() * 9000
     labels: {namespace: shop, pod: cart-2-shadow-1}
+  - record: hal9_requests_total
+    expr: floor(vector(time() * 10))
+    labels: {namespace: shop, pod: cart-web-6c9fd-x7k2p, system: flat}
+  - record: hal9_requests_total
+    expr: floor(vector(time() * 10))
+    labels: {namespace: shop, pod: cart-web-shadow-6c9fd-x7k2p, system: flat}
+  - record: hal9_requests_total
+    expr: floor(vector(time() * 10))
+    labels: {namespace: shop, pod: cart-web-6c9fd-x7k2p, system: hierarchical}
+  - record: hal9_requests_total
+    expr: floor(vector(time() * 10))
+    labels: {namespace: bank, pod: cart-web-6c9fd-another, system: flat}
+  - record: hal9_errors_total
+    expr: floor(vector(time()))
+    labels: {namespace: shop, pod: cart-web-6c9fd-x7k2p, system: flat}
+  - record: hal9_request_duration_seconds_bucket
+    expr: floor(vector(time() * 9))
+    labels: {namespace: shop, pod: cart-web-6c9fd-x7k2p, system: flat, le: "0.05"}
+  - record: hal9_request_duration_seconds_bucket
+    expr: floor(vector(time() * 10))
+    labels: {namespace: shop, pod: cart-web-6c9fd-x7k2p, system: flat, le: "+Inf"}
   - {alert: Quoted, expr: vector(1), labels: {namespace: 'a"b\\c', severity: critical}}
 """
 
@@ -82,6 +105,28 @@ async def test_what_the_clones_logged_is_read_by_role(url: str) -> None:
             await asyncio.sleep(0.2)
     assert 1.5 < item.value.shadow / item.value.reference < 2.5
     assert await Prometheus(url).logs("bank", "cart") == Found(None)
+
+
+async def test_what_productions_pods_counted_is_read_with_the_time_of_its_scrape(url: str) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            item = await Prometheus(url).requests("shop", "cart-web", HAL9, time.time())
+            assert isinstance(item, Found), item
+            if item.value and len(item.value[0].buckets) == 2 and item.value[0].errors:
+                break
+            await asyncio.sleep(0.2)
+    [one] = item.value
+    assert (one.boot, one.source) == ("cart-web-6c9fd-x7k2p", "prometheus")
+    assert 0 <= time.time() - one.time < 10
+    assert one.requests == pytest.approx(10 * one.time, abs=20)
+    assert one.errors == pytest.approx(one.time, abs=2)
+    assert one.buckets == {
+        0.05: pytest.approx(9 * one.time, abs=20),
+        inf: pytest.approx(10 * one.time, abs=20),
+    }
+    later = time.time() + 30
+    assert await Prometheus(url).requests("shop", 'x",pod=~".*', HAL9, later) == Found(())
+    assert await Prometheus(url).requests('shop",pod=~".*', "cart-web", HAL9, later) == Found(())
 
 
 async def test_a_prometheus_that_is_not_there_is_unknown() -> None:

@@ -249,7 +249,7 @@ class World:
             layers=self.layers,
             learning=self.learning,
             usage=self._used(),
-            requests=self.requests,
+            requests=self._told(),
             room=self.room,
             probe=self._probe(),
             probe_reachable_from_here=True,
@@ -366,6 +366,14 @@ class World:
             return Missing()
         pods = (*self.pods.values(), *self._production_pods())
         return Found({p.name: PodUsage(self.now, {"server": self.usage(p)}) for p in pods})
+
+    def _told(self) -> dict[str, Item[RequestsReading]]:
+        return {
+            pod: Found(replace(item.value, time=item.value.time or self.now))
+            if isinstance(item, Found)
+            else item
+            for pod, item in self.requests.items()
+        }
 
     def _serve(self) -> None:
         led_to = self.objects.get(ENTRY, {}).get("spec", {}).get("selector", {})

@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from shadow_operator.adapters.prometheus import Prometheus
 from shadow_operator.adapters.requests import read
-from shadow_operator.api.presets import HAL9
+from shadow_operator.api.presets import HAL9, Preset
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller.metrics import of_production
 from shadow_operator.core.pods import PRODUCTION
@@ -30,11 +31,11 @@ hal9_request_duration_seconds_sum{system="flat"} 1.5
 ANSWERS: dict[str, tuple[httpx.Response, Item[RequestsReading]]] = {
     "all of it": (
         httpx.Response(200, text=METRICS),
-        Found(RequestsReading("b", 120, 3, {0.01: 100, inf: 120})),
+        Found(RequestsReading("b", 120, 3, {0.01: 100, inf: 120}, 7.0)),
     ),
     "requests alone": (
         httpx.Response(200, text="\n".join(METRICS.splitlines()[:3]) + "\n"),
-        Found(RequestsReading("b", 120, 0)),
+        Found(RequestsReading("b", 120, 0, {}, 7.0)),
     ),
     "of the shadow only": (
         httpx.Response(200, text=METRICS.replace("flat", "other")),
@@ -54,21 +55,26 @@ async def test_a_pod_tells_its_requests(
 ) -> None:
     transport = httpx.MockTransport(lambda _: answer)
     async with httpx.AsyncClient(transport=transport) as client:
-        assert await read(client, "10.0.0.1:9090", "b", HAL9) == expected
+        assert await read(client, "10.0.0.1:9090", "b", HAL9, 7.0) == expected
 
 
 @pytest.mark.parametrize(
-    ("spec", "wanted", "asked"),
-    [
-        ({"layers": ["Substrate"]}, True, ["http://10.0.0.9:8080/metrics"]),
-        ({"layers": ["Substrate"]}, False, []),
-        ({}, True, []),
-    ],
-    ids=["a preset knows the names", "something else sees them", "no preset"],
+    ("spec", "asked"),
+    [({"layers": ["Substrate"]}, ["http://10.0.0.9:8080/metrics"]), ({}, [])],
+    ids=["a preset knows the names", "no preset"],
 )
 async def test_ready_pods_of_production_are_asked_where_a_preset_knows_the_names(
-    spec: dict[str, Any], wanted: bool, asked: list[str]
+    spec: dict[str, Any], asked: list[str]
 ) -> None:
+    urls, told = await asked_for(None, spec)
+    assert urls == asked
+    assert len(told) == len(asked)
+
+
+async def asked_for(
+    prometheus: Prometheus | None, spec: dict[str, Any]
+) -> tuple[list[str], dict[str, Item[RequestsReading]]]:
+    """Give the addresses that were asked, and what production told."""
     world, urls = World(), list[str]()
     world.edit(phase="None", **spec)
     pods = (
@@ -84,6 +90,38 @@ async def test_ready_pods_of_production_are_asked_where_a_preset_knows_the_names
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         resource = ShadowDeployment.parse(world.body)
-        told = await of_production(client, resource, known, wanted=wanted)
-    assert urls == asked
-    assert len(told) == len(asked)
+        return urls, await of_production(client, prometheus, resource, known, 7.0)
+
+
+class Answering(Prometheus):
+    """A Prometheus that gives one answer to what it is asked about requests."""
+
+    def __init__(self, answer: Item[tuple[RequestsReading, ...]]) -> None:
+        super().__init__("http://prometheus")
+        self.answer = answer
+
+    async def requests(
+        self,
+        namespace: str,
+        deployment: str,
+        preset: Preset,
+        now: float,
+    ) -> Item[tuple[RequestsReading, ...]]:
+        return self.answer
+
+
+BY_PROMETHEUS: dict[str, tuple[Item[tuple[RequestsReading, ...]], set[str]]] = {
+    "it tells": (Found((RequestsReading("p", 1, 0),)), {"p"}),
+    "it has no such metric": (Found(()), {"p"}),
+    "it fails": (Unknown("it answered 503"), {"p", "Prometheus"}),
+}
+
+
+@pytest.mark.parametrize("name", BY_PROMETHEUS)
+async def test_pods_are_asked_where_prometheus_tells_nothing(name: str) -> None:
+    answer, expected = BY_PROMETHEUS[name]
+    urls, told = await asked_for(Answering(answer), {"layers": ["Substrate"]})
+    assert set(told) == expected
+    assert bool(urls) is (name != "it tells")
+    if "Prometheus" in told:
+        assert told["Prometheus"] == Unknown("Prometheus: it answered 503")

@@ -5,12 +5,22 @@ since an installation without a Prometheus shall not pay for it.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any, Final
 
 from shadow_operator.api.names import Role
+from shadow_operator.api.presets import Preset
 from shadow_operator.core.names import child
-from shadow_operator.core.snapshot import AlertReading, Found, Item, LogReading, Unknown
+from shadow_operator.core.snapshot import (
+    AlertReading,
+    Found,
+    Item,
+    LogReading,
+    RequestsReading,
+    Unknown,
+)
 
 TIMEOUT_SECONDS: Final = 5
 """For each question."""
@@ -29,6 +39,16 @@ _LOGGED: Final = (
     "sum(increase(kubelet_container_log_filesystem_used_bytes"
     "{{namespace={namespace},pod=~{pods}}}[1h]))"
 )
+_COUNTED: Final = (
+    "sum by (__name__, pod, le)"
+    " ({{__name__=~{names},namespace={namespace},pod=~{pods},{label}={system}}})"
+)
+_SCRAPED: Final = (
+    "max by (pod)"
+    " (timestamp({{__name__={name},namespace={namespace},pod=~{pods},{label}={system}}}))"
+)
+_PODS: Final = "{deployment}-[a-z0-9]+-[a-z0-9]{{5}}"
+"""How the pods of a Deployment are called; those of its clones have one part more."""
 _SEVERITY: Final = 'severity=~"warning|critical"'
 
 
@@ -77,14 +97,43 @@ class Prometheus:
             return Found(None)
         return Found(LogReading(shadow=shadow, reference=reference))
 
-    async def _ask(self, query: str) -> list[Mapping[str, Any]] | Unknown:
+    async def requests(
+        self, namespace: str, deployment: str, preset: Preset, now: float
+    ) -> Item[tuple[RequestsReading, ...]]:
+        """Read what the pods of production had counted when they were last scraped.
+
+        Empty where it has no such metric. All is read as of `now`, so that it fits together.
+        """
+        parts = {
+            "namespace": literal(namespace),
+            "pods": literal(_PODS.format(deployment=re.escape(deployment))),
+            "label": preset.system_label,
+            "system": literal(preset.production_system),
+        }
+        names = (preset.requests_metric, preset.errors_metric, preset.duration_metric)
+        counted = await self._ask(_COUNTED.format(names=literal("|".join(names)), **parts), now)
+        if isinstance(counted, Unknown):
+            return counted
+        name = literal(preset.requests_metric)
+        scraped = await self._ask(_SCRAPED.format(name=name, **parts), now)
+        if isinstance(scraped, Unknown):
+            return scraped
+        try:
+            times = {one["metric"]["pod"]: float(one["value"][1]) for one in scraped}
+            return Found(tuple(_requests(counted, times, preset)))
+        except (KeyError, TypeError, ValueError, IndexError):
+            return Unknown("its answer is not Prometheus'")
+
+    async def _ask(
+        self, query: str, time: float | None = None
+    ) -> list[Mapping[str, Any]] | Unknown:
         try:
             async with asyncio.timeout(2 * TIMEOUT_SECONDS):
-                return await asyncio.to_thread(self._query, query)
+                return await asyncio.to_thread(self._query, query, time)
         except TimeoutError:
             return Unknown(f"no answer in {2 * TIMEOUT_SECONDS} s")
 
-    def _query(self, query: str) -> list[Mapping[str, Any]] | Unknown:
+    def _query(self, query: str, time: float | None) -> list[Mapping[str, Any]] | Unknown:
         from prometheus_api_client import PrometheusConnect  # noqa: PLC0415 - see above
         from prometheus_api_client.exceptions import (  # noqa: PLC0415
             PrometheusApiClientException,
@@ -97,7 +146,9 @@ class Prometheus:
             self._url, headers=self._headers, retry=Retry(total=0), timeout=TIMEOUT_SECONDS
         ) as connection:
             try:
-                answer: list[Mapping[str, Any]] = connection.custom_query(query)
+                answer: list[Mapping[str, Any]] = connection.custom_query(
+                    query, {} if time is None else {"time": time}
+                )
             except PrometheusApiClientException as error:
                 return Unknown(_refusal(str(error)))
             except RequestException as error:
@@ -111,6 +162,27 @@ def literal(text: str) -> str:
     """Quote a text as PromQL does, so that it stays a value whatever is in it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def _requests(
+    counted: Iterable[Mapping[str, Any]], times: Mapping[str, float], preset: Preset
+) -> Iterator[RequestsReading]:
+    values: dict[str, dict[tuple[str, str], int]] = {}
+    for one in counted:
+        metric, value = one["metric"], float(one["value"][1])
+        if isfinite(value):
+            mine = values.setdefault(metric["pod"], {})
+            mine[metric["__name__"], metric.get("le", "")] = int(value)
+    for pod in sorted(values.keys() & times.keys()):
+        mine = values[pod]
+        yield RequestsReading(
+            boot=pod,
+            requests=mine[preset.requests_metric, ""],
+            errors=mine.get((preset.errors_metric, ""), 0),
+            buckets={float(le): n for (_, le), n in mine.items() if le},
+            time=times[pod],
+            source="prometheus",
+        )
 
 
 def _alert(series: Mapping[str, Any]) -> AlertReading:

@@ -12,13 +12,13 @@ from shadow_operator.core.snapshot import Found, Item, RequestsReading, Unknown
 
 
 async def read(
-    client: httpx.AsyncClient, address: str, boot: str, preset: Preset
+    client: httpx.AsyncClient, address: str, boot: str, preset: Preset, now: float
 ) -> Item[RequestsReading]:
-    """Ask `address` (host and port) for `/metrics`; `boot` names the process."""
+    """Ask `address` (host and port) for `/metrics` at `now`; `boot` names the process."""
     try:
         answer = await client.get(f"http://{address}/metrics")
         answer.raise_for_status()
-        return _parsed(text_string_to_metric_families(answer.text), boot, preset)
+        return _parsed(text_string_to_metric_families(answer.text), boot, preset, now)
     except httpx.HTTPStatusError as error:
         return Unknown(f"/metrics answered {error.response.status_code}")
     except httpx.HTTPError as error:
@@ -27,7 +27,9 @@ async def read(
         return Unknown("/metrics is not in Prometheus' text format")
 
 
-def _parsed(families: Iterable[Metric], boot: str, preset: Preset) -> Item[RequestsReading]:
+def _parsed(
+    families: Iterable[Metric], boot: str, preset: Preset, now: float
+) -> Item[RequestsReading]:
     sums: dict[str, float] = {}
     buckets: dict[float, int] = {}
     for sample in (sample for family in families for sample in family.samples):
@@ -46,5 +48,6 @@ def _parsed(families: Iterable[Metric], boot: str, preset: Preset) -> Item[Reque
             requests=int(sums[preset.requests_metric]),
             errors=int(sums.get(preset.errors_metric, 0)),
             buckets=buckets,
+            time=now,
         )
     )

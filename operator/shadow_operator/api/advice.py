@@ -125,7 +125,12 @@ ADVICE: Final[tuple[Advice, ...]] = (
     Advice(
         "spec.mirror.provider",
         lambda spec: spec.mirror.provider is not MirrorProvider.ENVOY,
-        "production's requests are not seen, so nothing is guarded and coverage is not known.",
+        lambda spec: (
+            "coverage is not known, and production is guarded by what its own metrics say."
+            if spec.sees_production
+            else "production's requests are not seen, so nothing is guarded and coverage is not "
+            "known."
+        ),
     ),
     Advice(
         "spec.comparison.ignore",
@@ -145,9 +150,7 @@ ADVICE: Final[tuple[Advice, ...]] = (
     ),
     Advice(
         "spec.guard.baselineSeconds",
-        lambda spec: (
-            spec.mirror.provider is MirrorProvider.ENVOY and spec.guard.baseline_seconds < 300
-        ),
+        lambda spec: spec.sees_production and spec.guard.baseline_seconds < 300,
         "less than 300 s of production before the first copy make the guard less sure.",
     ),
 )

@@ -628,12 +628,13 @@ class Gates(Model):
 class Guard(Model):
     """When production counts as harmed, so that mirroring stops at once.
 
-    Only provider `Envoy` sees production's requests; with others nothing is guarded.
+    Provider `Envoy` counts production's requests; with others its own metrics tell, where a preset
+    names them, and else nothing is guarded.
     """
 
     baseline_seconds: Seconds = 300
-    """Seconds (default 300) for which production's requests pass through Envoy before the first
-    copy. Provider `External` does not wait."""
+    """Seconds (default 300) for which production's requests are recorded before the first copy.
+    Provider `External` does not wait where no preset names production's metrics."""
 
     max_p50_increase_percent: Annotated[int, Field(ge=1, le=1000)] = 5
     """Percentage by which production's median latency may rise; default 5."""
@@ -780,6 +781,11 @@ class Spec(Model):
         """Whether the shadow's own metrics are read: of learning, and of the neurons of layers."""
         asked = self.learning is Learning.SHADOW_ONLY or bool(self.layers)
         return asked and self.effective_preset is not None
+
+    @property
+    def sees_production(self) -> bool:
+        """Whether something counts production's requests: Envoy, or metrics that a preset names."""
+        return self.mirror.provider is MirrorProvider.ENVOY or self.effective_preset is not None
 
     @property
     def effective_learning_marker(self) -> str | None:

@@ -192,7 +192,8 @@ class Gate(StatusModel):
     """Seconds of evidence that it rests on."""
 
     source: Annotated[str, Cut(16)] | None = None
-    """Where the numbers come from: `comparator`, `envoy`, `prometheus`, `probe`, `metrics-api`."""
+    """Where the numbers come from: `comparator`, `envoy`, `prometheus`, `metrics`
+    of production's pods, `probe`, `metrics-api`."""
 
     message: Sentence = ""
     """The sentence with the numbers in it."""

@@ -68,7 +68,7 @@ def _check_that_it_goes_on(
     resource: "ShadowDeployment", known: "Evidence", seconds: float, wanted: int
 ) -> None:
     idle = resource.spec.phase is RequestedPhase.NONE
-    if idle and not known.baseline.counted and (why := evidence.without_metrics(known)):
+    if idle and not known.baseline.meter.processes and (why := evidence.without_metrics(known)):
         raise CliError(
             Exit.UNKNOWN,
             f"Nothing of production can be recorded before the start: {why}, and its own metrics "
@@ -93,7 +93,7 @@ def _lines(found: "Recorded") -> "Iterator[str]":
         )
     else:
         yield (
-            "production: its requests are seen once they come through Envoy, "
+            "production: its requests are not seen yet; they are recorded for "
             "guard.baselineSeconds before the first copy"
         )
     if found.used:
@@ -104,7 +104,11 @@ def _lines(found: "Recorded") -> "Iterator[str]":
         )
 
 
-_BY: Final = {"envoy": "as Envoy counts", "metrics": "as its own metrics say"}
+_BY: Final = {
+    "envoy": "as Envoy counts",
+    "metrics": "as its own metrics say",
+    "prometheus": "as Prometheus says",
+}
 
 
 def _mean(values: tuple[int, ...]) -> float:

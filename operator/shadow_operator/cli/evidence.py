@@ -159,21 +159,25 @@ class Recorded:
     seconds: float
     """Of these, the ones that were recorded."""
     ran: Ran | None
-    """None where its requests are not seen: they don't come through Envoy yet."""
+    """None where its requests are not seen yet."""
     used: Used | None
     source: str
-    """Who counted the requests: `envoy`, or production's own `metrics`."""
+    """Who counted the requests: `envoy`, production's own `metrics`, or `prometheus`."""
 
 
 def recording(evidence: Evidence, wanted: float) -> Recorded | None:
     """Give the newest recording, of at most so many seconds; None where there is none."""
-    through_envoy, idle = _last_without_copies(evidence), evidence.baseline
+    counted, idle = _last_without_copies(evidence), evidence.baseline
     both: tuple[Sequence[Course | UsageRecord], ...] = (
-        through_envoy,
+        counted,
         idle.requests or idle.usage.series,
     )
     spans = max(both, key=lambda series: series[-1].end if series else 0.0)
-    courses = through_envoy if spans is through_envoy else idle.requests
+    courses, source = (
+        (counted, _counter(evidence.ledger))
+        if spans is counted
+        else (idle.requests, idle.meter.source or "metrics")
+    )
     if not spans:
         return None
     end = spans[-1].end
@@ -186,8 +190,15 @@ def recording(evidence: Evidence, wanted: float) -> Recorded | None:
         sum(span.seconds for span in inside),
         ran(c for c in courses if c.end > begin),
         use,
-        "envoy" if courses is through_envoy else "metrics",
+        source,
     )
+
+
+def _counter(ledger: Ledger | None) -> str:
+    """Say who counted production's requests since the start."""
+    if ledger is None or ledger.seen_by == "envoy":
+        return "envoy"
+    return ledger.meter.source
 
 
 def _last_without_copies(evidence: Evidence) -> list[Course]:

@@ -88,10 +88,10 @@ async def _gather_all(
     (used, room), read = await asyncio.gather(
         _usage(api, situation), _gather_others(sources, resource, known, situation, now)
     )
-    counted = await metrics.of_production(
-        sources.http, resource, read, wanted=situation.records_baseline
-    )
-    return replace(read, usage=used, room=room, requests=counted)
+    if situation.records_baseline or situation.meters_production:
+        told = metrics.of_production(sources.http, sources.prometheus, resource, read, now)
+        read = replace(read, requests=await told)
+    return replace(read, usage=used, room=room)
 
 
 async def _gather_others(

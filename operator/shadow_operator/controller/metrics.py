@@ -8,18 +8,23 @@ from typing import TypeVar
 import httpx
 
 from shadow_operator.adapters import learning, requests
+from shadow_operator.adapters.prometheus import Prometheus
 from shadow_operator.api.enums import Learning, RequestedPhase
 from shadow_operator.api.names import Role
+from shadow_operator.api.presets import Preset
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.core.errors import CannotClone
+from shadow_operator.core.meter import MOST_PROCESSES
 from shadow_operator.core.serving import metrics_port, serving
 from shadow_operator.core.snapshot import (
+    Found,
     Item,
     LayerReading,
     LearningReading,
     Pod,
     RequestsReading,
     Snapshot,
+    Unknown,
     found,
 )
 
@@ -27,19 +32,44 @@ T = TypeVar("T")
 
 
 async def of_production(
-    http: httpx.AsyncClient, resource: ShadowDeployment, known: Snapshot, *, wanted: bool
+    http: httpx.AsyncClient,
+    prometheus: Prometheus | None,
+    resource: ShadowDeployment,
+    known: Snapshot,
+    now: float,
 ) -> dict[str, Item[RequestsReading]]:
-    """Read what production's own metrics say of requests, while nothing else sees them."""
-    preset, port = resource.spec.effective_preset, _port(resource, known)
-    if not wanted or preset is None or port is None:
+    """Read what production's own metrics say of requests: by Prometheus, else from its pods."""
+    preset = resource.spec.effective_preset
+    if preset is None:
+        return {}
+    failed: dict[str, Item[RequestsReading]] = {}
+    if prometheus is not None:
+        deployment = resource.spec.production_ref.deployment_name
+        told = await prometheus.requests(resource.namespace, deployment, preset, now)
+        if isinstance(told, Found) and told.value:
+            return {one.boot: Found(one) for one in told.value}
+        if isinstance(told, Unknown):
+            failed = {"Prometheus": Unknown(f"Prometheus: {told.reason}")}
+    return {**await _of_pods(http, preset, resource, known, now), **failed}
+
+
+async def _of_pods(
+    http: httpx.AsyncClient,
+    preset: Preset,
+    resource: ShadowDeployment,
+    known: Snapshot,
+    now: float,
+) -> dict[str, Item[RequestsReading]]:
+    port = _port(resource, known)
+    if port is None:
         return {}
 
     async def read(pod: Pod) -> Item[RequestsReading]:
         boot = f"{pod.uid}/{pod.container_id}"
-        return await requests.read(http, _address(pod, port), boot, preset)
+        return await requests.read(http, _address(pod, port), boot, preset, now)
 
     pods = [pod for pod in found(known.production_pods) or () if pod.ready]
-    return await _each(pods, read)
+    return await _each(pods[:MOST_PROCESSES], read)
 
 
 async def _each(pods: Iterable[Pod], read: Callable[[Pod], Awaitable[T]]) -> dict[str, T]:

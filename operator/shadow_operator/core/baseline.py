@@ -6,18 +6,17 @@ ledger, because it belongs to no epoch.
 
 import base64
 import binascii
-import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shadow_operator.core.headroom import Headroom
+from shadow_operator.core.meter import Meter
 from shadow_operator.core.production import Course
 from shadow_operator.core.series import appended
-from shadow_operator.core.snapshot import Found, Item, RequestsReading
+from shadow_operator.core.snapshot import Item, RequestsReading
 from shadow_operator.core.usage import Usage
 
 KEY: Final = "baseline"
@@ -27,28 +26,6 @@ SECONDS: Final = 60.0
 say."""
 ROOM_SECONDS: Final = 300.0
 """Between two looks at nodes and quotas."""
-LONGEST_SECONDS: Final = 600.0
-"""What was counted over a longer time tells of no one time."""
-
-
-class Counted(BaseModel):
-    """Counters of one process of production, cumulative since it started."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    requests: int = 0
-    errors: int = 0
-    buckets: tuple[tuple[float, int], ...] = ()
-    """(Seconds, answers that took no longer), by seconds; the last, without an end, is left out."""
-
-    def since(self, before: "Counted") -> "Counted":
-        """Return what came since `before`."""
-        old = dict(before.buckets)
-        return Counted(
-            requests=self.requests - before.requests,
-            errors=max(0, self.errors - before.errors),
-            buckets=tuple((end, max(0, n - old.get(end, 0))) for end, n in self.buckets),
-        )
 
 
 class Baseline(BaseModel):
@@ -60,10 +37,8 @@ class Baseline(BaseModel):
     """Of production's pods."""
     requests: tuple[Course, ...] = ()
     """How production ran, as its own metrics say: `core.series` of records."""
-    counted: dict[str, Counted] = {}
-    """Short hash of a process -> its counters when it was last read."""
-    counted_time: float = 0.0
-    """When that was."""
+    meter: Meter = Meter()
+    """Up to where that was taken over."""
     headroom: Headroom | None = None
     headroom_time: float = 0.0
     """When nodes and quotas were last read."""
@@ -78,24 +53,13 @@ class Baseline(BaseModel):
         return now - self.headroom_time >= ROOM_SECONDS
 
     def with_requests(self, read: Iterable[Item[RequestsReading]], now: float) -> "Baseline":
-        """Take over what production's metrics say; only processes count that were read before."""
-        counted = {
-            hashlib.sha256(item.value.boot.encode()).hexdigest()[:8]: _counted(item.value)
-            for item in read
-            if isinstance(item, Found)
-        }
-        if not counted:
+        """Take over what production's metrics say."""
+        items = list(read)
+        if not items:
             return self
-        new = [
-            one.since(before)
-            for name, one in counted.items()
-            if (before := self.counted.get(name)) and one.requests >= before.requests
-        ]
-        seconds, series = now - self.counted_time, self.requests
-        if new and 0 < seconds <= LONGEST_SECONDS:
-            series = appended(series, _course(new, now, seconds))
-        update = {"requests": series, "counted": counted, "counted_time": now}
-        return self.model_copy(update=update)
+        meter, course = self.meter.taken(items, now=now)
+        series = self.requests if course is None else appended(self.requests, _light(course))
+        return self.model_copy(update={"requests": series, "meter": meter})
 
     def stored(self) -> dict[str, str]:
         """Give the ConfigMap data that holds it; nothing where nothing was recorded."""
@@ -116,36 +80,7 @@ class Baseline(BaseModel):
             return cls()
 
 
-def _counted(reading: RequestsReading) -> Counted:
-    finite = sorted((end, n) for end, n in reading.buckets.items() if isfinite(end))
-    return Counted(requests=reading.requests, errors=reading.errors, buckets=tuple(finite))
-
-
-def _course(new: Iterable[Counted], now: float, seconds: float) -> Course:
-    parts = list(new)
-    timed: dict[float, int] = {}
-    for end, n in (bucket for part in parts for bucket in part.buckets):
-        timed[end] = timed.get(end, 0) + n
-    requests = sum(part.requests for part in parts)
-    return Course(
-        end=float(int(now)),
-        seconds=float(round(seconds)),
-        requests=requests,
-        errors=sum(part.errors for part in parts),
-        p50=round(1000 * _quantile(timed, requests, 0.5), 1),
-        p99=round(1000 * _quantile(timed, requests, 0.99), 1),
-    )
-
-
-def _quantile(timed: Mapping[float, int], requests: int, share: float) -> float:
-    """Return the seconds that this share took at most: evenly spread within a bucket.
-
-    As `histogram_quantile` of Prometheus: above the last end it is that end, with nothing timed 0.
-    """
-    begin, below, rank = 0.0, 0, share * requests
-    for end in sorted(timed):
-        inside = timed[end] - below
-        if timed[end] >= rank and inside > 0:
-            return begin + (end - begin) * (rank - below) / inside
-        begin, below = end, max(below, timed[end])
-    return begin if below else 0.0
+def _light(course: Course) -> Course:
+    """Return a record without latencies, in whole seconds: nothing is judged by it."""
+    whole = {"end": float(int(course.end)), "seconds": float(round(course.seconds)), "bins": {}}
+    return course.model_copy(update=whole)

@@ -1,6 +1,6 @@
 """From readings to the ledger: count what is new, move the clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +22,14 @@ from shadow_operator.core.ledger import (
     process_of,
 )
 from shadow_operator.core.series import appended
-from shadow_operator.core.snapshot import Found, Item, LayerReading, MirrorReading, Unknown
+from shadow_operator.core.snapshot import (
+    Found,
+    Item,
+    LayerReading,
+    MirrorReading,
+    RequestsReading,
+    Unknown,
+)
 from shadow_operator.core.soak import DEAD_MAN_SECONDS, SILENT_SECONDS, Soak
 
 GONE_SECONDS: Final = 600.0
@@ -52,6 +59,8 @@ def advance(
     mirroring: bool,
     healthy: bool,
     interval: float,
+    percent: int = 0,
+    requests: Iterable[Item[RequestsReading]] | None = None,
     layers: tuple[LayerReading, ...] = (),
     crash: str = "",
     standstill: str = "",
@@ -61,19 +70,21 @@ def advance(
 ) -> Ledger:
     """Take over what was read at `now` (seconds since the epoch) and move the soak clock.
 
-    `mirroring`: copies are wanted and on their way. `healthy`: the shadow and the reference can
-    answer. `crash`: a clause that says how the shadow crashed since the last call, empty if it did
-    not. `standstill`: why copies are not wanted, one CamelCase word, where the caller knows better
-    than `NotMirroring`. `leaving`: names of pods that are terminating. `pods`: how many pods
-    serve, where that is known. `spec`: the rules that say what is no noise in this interval;
-    without them nothing is kept by interval. Readings of another epoch, old and repeated ones
-    change no count; unknown ones change nothing.
+    `mirroring`: copies are wanted and on their way, `percent` of them from now on. `requests`: what
+    production's own metrics say, None where an Envoy sees its requests. `healthy`: the shadow and
+    the reference can answer. `crash`: a clause that says how the shadow crashed since the last
+    call, empty if it did not. `standstill`: why copies are not wanted, one CamelCase word, where
+    the caller knows better than `NotMirroring`. `leaving`: names of pods that are terminating.
+    `pods`: how many pods serve, where that is known. `spec`: the rules that say what is no noise in
+    this interval; without them nothing is kept by interval. Readings of another epoch, old and
+    repeated ones change no count; unknown ones change nothing.
     """
     started = bool(ledger.processes or ledger.closed_names)
     before, answered = ledger, ledger.answered
     mirrored = _mirrored(ledger, now) if mirroring else ledger.mirrored
     ledger = ledger.model_copy(update={"interval": interval, "mirrored": mirrored})
     ledger = _with_production(ledger, mirrors, now)
+    ledger = _with_meter(ledger, requests, now=now, percent=percent)
     ledger = _with_mirrors(ledger, mirrors, now, counting=started)
     ledger = _with_processes(ledger, comparators, now)
     ledger = _with_load(ledger, before, pods)
@@ -151,7 +162,25 @@ def _with_production(
     course = production.course(ledger.mirrors, mirrors.values(), since=since, now=now)
     if course is None:
         return ledger
-    return ledger.model_copy(update={"production": series.appended(ledger.production, course)})
+    return _recorded(ledger, course, "envoy")
+
+
+def _with_meter(
+    ledger: Ledger, requests: Iterable[Item[RequestsReading]] | None, *, now: float, percent: int
+) -> Ledger:
+    """Record how production ran since its own metrics were last read."""
+    if requests is None:
+        return ledger
+    meter, course = ledger.meter.taken(requests, now=now, percent=percent)
+    ledger = ledger.model_copy(update={"meter": meter})
+    return ledger if course is None else _recorded(ledger, course, "metrics")
+
+
+def _recorded(ledger: Ledger, course: production.Course, by: str) -> Ledger:
+    """Add a record; what another place measured is not comparable with it."""
+    known = ledger.production if ledger.seen_by == by else ()
+    update = {"production": series.appended(known, course), "seen_by": by}
+    return ledger.model_copy(update=update)
 
 
 def _with_mirrors(

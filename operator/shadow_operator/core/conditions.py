@@ -269,7 +269,7 @@ _RESOURCES: Final[Mapping[GateName, Reason]] = {
 
 def _production_unaffected(view: View) -> Observed:
     situation, record = view.situation, view.guard
-    if not situation.through_envoy:
+    if not situation.spec.sees_production:
         return Observed(_UNKNOWN, Reason.NOT_MEASURED, impact.UNSEEN)
     if record.paused(situation.spec):
         return Observed(_FALSE, Reason.PRODUCTION_HARMED, record.message)
@@ -283,6 +283,9 @@ def _production_unaffected(view: View) -> Observed:
 
 def _course(view: View) -> Observed:
     """Say how production runs; what was shown stays shown when copies are over."""
+    problem = impact.unreadable(view.situation.spec, view.ledger) if view.ledger else ""
+    if problem and not view.over:
+        return Observed(_UNKNOWN, Reason.NOT_MEASURED, problem)
     seen = impact.impact(view.situation.spec, view.ledger) if view.ledger else None
     gate = view.gate(GateName.PRODUCTION_IMPACT)
     if seen is not None and seen.normal is not None and view.guard.watched:

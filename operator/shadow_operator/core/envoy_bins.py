@@ -98,10 +98,11 @@ def _at(bins: Bins, rank: float) -> float:
             break
         below += bins[number]
     else:
-        return float(_end(number))
+        return float(end_of(number))
     share = max(0.0, rank - below) / bins[number]
-    return EDGES[number] + share * (_end(number) - EDGES[number])
+    return EDGES[number] + share * (end_of(number) - EDGES[number])
 
 
-def _end(number: int) -> int:
+def end_of(number: int) -> int:
+    """Return the upper edge of a bin in milliseconds; of the last, which has none, the lower."""
     return EDGES[number + 1] if number + 1 < len(EDGES) else EDGES[number]

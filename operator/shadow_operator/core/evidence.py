@@ -177,6 +177,8 @@ def _advanced(situation: Situation, current: Ledger, *, percent: int) -> Ledger:
         situation.snapshot.mirrors,
         now=situation.now,
         mirroring=mirroring,
+        percent=percent,
+        requests=None if situation.through_envoy else situation.snapshot.requests.values(),
         healthy=all(workload.usable for workload in clones),
         interval=situation.snapshot.settings.interval_seconds,
         layers=situation.snapshot.layers,

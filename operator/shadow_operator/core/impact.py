@@ -16,7 +16,8 @@ from shadow_operator.core.wording import count
 LEAST_WATCHED: Final = 300
 """Requests under mirroring that the guard has to have judged before it says that all is well."""
 UNSEEN: Final = (
-    "Your own mirror sends the copies, so production's requests are not seen here, nor guarded."
+    "Your own mirror sends the copies, and no preset names production's metrics, so its requests "
+    "are not seen here, nor guarded."
 )
 
 
@@ -56,18 +57,28 @@ def quantiles(ledger: Ledger) -> Quantiles | None:
     return Quantiles(p50=f"{newest.p50:.1f}", p99=f"{newest.p99:.1f}")
 
 
+def unreadable(spec: Spec, ledger: Ledger) -> str:
+    """Say why production's requests can't be read now; empty where they can."""
+    if spec.mirror.provider is MirrorProvider.ENVOY or not ledger.meter.problem:
+        return ""
+    return f"Production's own metrics can't be read, so nothing is guarded: {ledger.meter.problem}."
+
+
 def production_impact(case: Case) -> Outcome:
     """Production runs no worse than without copies, as far as its guard can tell."""
     name, record = GateName.PRODUCTION_IMPACT, case.ledger.guard
-    if case.spec.mirror.provider is not MirrorProvider.ENVOY:
+    if not case.spec.sees_production:
         return not_applicable(name, UNSEEN)
-    if record.paused(case.spec):
-        return Outcome(_gate(case, GateResult.FAILED, record.message))
-    if record.state is GuardState.SUSPECTED:
-        text = f"{record.message}; copies are off to see whether it recovers."
-        return Outcome(_gate(case, GateResult.INCONCLUSIVE, text))
-    if record.state is GuardState.DEGRADED:
-        return Outcome(_gate(case, GateResult.INCONCLUSIVE, record.message))
+    suspected = f"{record.message}; copies are off to see whether it recovers."
+    problem = unreadable(case.spec, case.ledger)
+    for holds, result, text in (
+        (record.paused(case.spec), GateResult.FAILED, record.message),
+        (record.state is GuardState.SUSPECTED, GateResult.INCONCLUSIVE, suspected),
+        (record.state is GuardState.DEGRADED, GateResult.INCONCLUSIVE, record.message),
+        (problem, GateResult.ERROR, problem),
+    ):
+        if holds:
+            return Outcome(_gate(case, result, text))
     if record.watched < LEAST_WATCHED:
         text = (
             f"{count(record.watched)} requests of production were judged under mirroring; "
@@ -88,7 +99,7 @@ def production_impact(case: Case) -> Outcome:
 
 
 def _gate(case: Case, result: GateResult, message: str) -> Gate:
-    limits = case.spec.guard
+    limits, by_envoy = case.spec.guard, case.spec.mirror.provider is MirrorProvider.ENVOY
     return Gate(
         name=GateName.PRODUCTION_IMPACT,
         result=result,
@@ -96,6 +107,6 @@ def _gate(case: Case, result: GateResult, message: str) -> Gate:
             f"p50 +{limits.max_p50_increase_percent}% p99 +{limits.max_p99_increase_percent}%"
         ),
         samples=case.ledger.guard.watched,
-        source="envoy",
+        source="envoy" if by_envoy else case.ledger.meter.source or "metrics",
         message=message,
     )

@@ -27,6 +27,7 @@ from shadow_operator.core.histogram import Timing
 from shadow_operator.core.intervals import StoredIntervals, Totals
 from shadow_operator.core.learning import Learning
 from shadow_operator.core.logs import Logs
+from shadow_operator.core.meter import Meter
 from shadow_operator.core.production import Course, StoredBins, lighter
 from shadow_operator.core.snapshot import MirrorReading
 from shadow_operator.core.soak import Soak
@@ -200,6 +201,10 @@ class Ledger(_Frozen):
     """Boot of an Envoy -> cursor."""
     production: tuple[Course, ...] = ()
     """How production ran, whatever the epoch: `core.series` of intervals."""
+    seen_by: str = "envoy"
+    """Who told that: `envoy`, or production's own `metrics`."""
+    meter: Meter = Meter()
+    """Up to where the latter were taken over."""
     guard: GuardRecord = GuardRecord()
     coverage: Coverage = Coverage()
     answers: dict[str, dict[str, int]] = {}
@@ -291,6 +296,8 @@ def begin(epoch: str, *, now: float, interval: float, previous: Ledger | None = 
         update={
             "mirrors": previous.mirrors,
             "production": previous.production,
+            "seen_by": previous.seen_by,
+            "meter": previous.meter,
             "guard": previous.guard.model_copy(update={"watched": 0}),
         }
     )
@@ -429,4 +436,4 @@ def _without_mix(ledger: Ledger) -> Ledger:
     mirrors = {
         boot: cursor.model_copy(update={"statuses": {}}) for boot, cursor in ledger.mirrors.items()
     }
-    return ledger.model_copy(update={"mirrors": mirrors, "answers": {}})
+    return ledger.model_copy(update={"mirrors": mirrors, "answers": {}, "meter": Meter()})

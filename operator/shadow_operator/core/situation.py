@@ -87,6 +87,21 @@ class Situation:
         return idle and self.baseline.is_due(self.now, interval)
 
     @property
+    def meters_production(self) -> bool:
+        """Whether production's own metrics are to be read now, because no Envoy sees its requests.
+
+        Once in an interval, as evidence is taken over.
+        """
+        if self.through_envoy or not self.wants_clones:
+            return False
+        ledger, interval = self.evidence[0], self.snapshot.settings.interval_seconds
+        return (
+            ledger is None
+            or ledger.advanced is None
+            or (self.now - ledger.advanced >= 0.9 * interval)
+        )
+
+    @property
     def guard(self) -> GuardRecord:
         """What the production guard has found so far."""
         ledger, _ = self.evidence
@@ -176,10 +191,10 @@ class Situation:
 
     @property
     def recorded(self) -> bool:
-        """Whether production was recorded for long enough; only our Envoy sees its requests."""
+        """Whether production was recorded for long enough, where anything sees its requests."""
         since, asked = self.recording_since, self.spec.guard.baseline_seconds
         long_enough = asked == 0 or (since is not None and self.now - since >= asked)
-        return long_enough or not self.through_envoy
+        return long_enough or not self.spec.sees_production
 
     # Pods
 

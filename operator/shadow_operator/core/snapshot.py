@@ -218,6 +218,10 @@ class RequestsReading:
     """Of these, the ones that it answered with 5xx."""
     buckets: Mapping[float, int] = field(default_factory=dict)
     """Seconds -> answers that took no longer (a histogram of Prometheus)."""
+    time: float = 0.0
+    """When it had counted so far, in seconds since the epoch."""
+    source: str = "metrics"
+    """`metrics` of the process itself, or `prometheus`."""
 
 
 @dataclass(frozen=True, slots=True)

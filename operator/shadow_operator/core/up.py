@@ -265,10 +265,10 @@ def _recording(situation: Situation) -> _Copies:
     asked, since = situation.spec.guard.baseline_seconds, situation.recording_since
     until = (situation.now if since is None else since) + asked
     clock = datetime.datetime.fromtimestamp(until, datetime.UTC).strftime("%H:%M:%S UTC")
+    seen = "pass through Envoy" if situation.through_envoy else "are recorded"
     return _Copies(
         waiting=(
-            f"Production's requests pass through Envoy for {asked} s before the first copy, until "
-            f"{clock}."
+            f"Production's requests {seen} for {asked} s before the first copy, until {clock}."
         ),
         recording=True,
         next_look=until - situation.now,

@@ -59,8 +59,13 @@ def limits(spec: Spec, ledger: Ledger | None, counted: Tally | None) -> Iterator
     if counted is not None and ledger is not None:
         yield from _of_counts(counted)
         yield from _of_copies(ledger)
-    if spec.mirror.provider is not MirrorProvider.ENVOY:
+    if not spec.sees_production:
         yield "Production's own requests are not seen: neither its latency nor its errors."
+    elif spec.mirror.provider is not MirrorProvider.ENVOY:
+        yield (
+            "Of production is known what its own metrics say: latencies to the width of their "
+            "buckets, and all its requests, compared or not."
+        )
     if spec.reference.mode is not ReferenceMode.NONE and not is_controlled(spec):
         yield "There is no control: noise is told by the kind of a difference alone."
     yield (

@@ -140,7 +140,11 @@ def _production(target: Target, seconds: int) -> None:
                 f"{_ms(part.p50):>12}{_ms(part.p99):>12}  {written(part.seconds)}"
             )
     if not found:
-        raise _nothing("production's requests", seconds, "they are seen where Envoy stands")
+        raise _nothing(
+            "production's requests",
+            seconds,
+            "they are seen where Envoy stands, or where a preset names its metrics",
+        )
     _judge(resource.status, ConditionType.PRODUCTION_UNAFFECTED, target)
 
 
