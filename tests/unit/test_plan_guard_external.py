@@ -8,6 +8,7 @@ import pytest
 from shadow_operator.api.names import Role
 from shadow_operator.core.children import lets_copies_in
 from shadow_operator.core.guard import GuardState
+from shadow_operator.core.ledger import Ledger
 from shadow_operator.core.snapshot import Found, RequestsReading, Unknown
 from tests.support.world import COPIES_SERVICE, World
 
@@ -81,6 +82,13 @@ class External:
         return found["status"], found["reason"]
 
     @property
+    def ledger(self) -> Ledger:
+        """Give the evidence as it is stored."""
+        stored, _ = self.world.situation.evidence
+        assert stored is not None
+        return stored
+
+    @property
     def state(self) -> GuardState:
         """Give the state of the guard as it is stored."""
         return self.world.situation.guard.state
@@ -146,3 +154,25 @@ def test_metrics_are_read_once_in_an_interval_while_no_envoy_counts() -> None:
     run.world.edit(mirror={"provider": "Envoy"})
     run.world.now += 60
     assert not run.world.situation.meters_production
+
+
+def test_the_load_of_a_clone_is_held_against_that_of_a_production_pod() -> None:
+    run = External()
+    run.go(900)
+    load = run.ledger.load
+    comparators = sum(pod.role == Role.COMPARATOR for pod in run.world.pods.values())
+    # Each comparator sends what one pod of production gets to two clones.
+    assert load.shadow / load.production == pytest.approx(comparators / 2, abs=0.1)
+
+
+def test_what_envoy_counts_is_never_compared_with_what_metrics_say() -> None:
+    run = External()
+    run.go(900)
+    assert run.ledger.seen_by == "metrics"
+    run.world.edit(mirror={"provider": "Envoy"})
+    run.go(600)
+    ledger = run.ledger
+    assert ledger.seen_by == "envoy"
+    assert ledger.production
+    assert all(course.p50 < 25 for course in ledger.production), "none of 41 ms is left"
+    assert ledger.guard.state is GuardState.WATCHING

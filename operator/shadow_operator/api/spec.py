@@ -497,7 +497,10 @@ class LatencyP99Gate(GateSettings):
 
 
 class ThroughputGate(AdvisoryGateSettings):
-    """Requests, messages and signals per second against the reference's (runbook: similar)."""
+    """Answers against the reference's to the same requests (runbook: similar).
+
+    Messages and signals are not counted: no public name of such a counter is known.
+    """
 
     max_difference_percent: WholePercent = 10
     """Percentage by which they may differ; default 10."""

@@ -307,16 +307,26 @@ def _is_gone(
 def _with_load(ledger: Ledger, before: Ledger, pods: Pods | None) -> Ledger:
     """Take over how fast the new answers were, and to how many pods the new requests went."""
     bursts = ledger.bursts.seen(before.timing, ledger.timing)
-    load, requests = ledger.load, ledger.coverage.requests - before.coverage.requests
-    if pods is not None and pods.production and pods.shadow and requests > 0:
+    load, requests = ledger.load, _requests_of_a_pod(ledger, before, pods)
+    if pods is not None and pods.shadow and requests > 0:
         everywhere = ledger.everywhere - before.everywhere
         single = max(0, ledger.answered - before.answered - everywhere)
         load = Load(
-            production=load.production + requests / pods.production,
+            production=load.production + requests,
             shadow=load.shadow + everywhere + single / pods.shadow,
             everywhere=load.everywhere + everywhere,
         )
     return ledger.model_copy(update={"bursts": bursts, "load": load})
+
+
+def _requests_of_a_pod(ledger: Ledger, before: Ledger, pods: Pods | None) -> float:
+    """Return the new requests of a pod of production; 0 where they are not known."""
+    if ledger.seen_by == "envoy":
+        requests = ledger.coverage.requests - before.coverage.requests
+        return requests / pods.production if pods and pods.production else 0.0
+    if ledger.production is before.production or not ledger.production[-1].percent:
+        return 0.0  # without copies the clones have no load to compare
+    return ledger.production[-1].requests / ledger.meter.counted
 
 
 def _with_layers(ledger: Ledger, layers: tuple[LayerReading, ...], now: float) -> Ledger:

@@ -12,19 +12,20 @@ from shadow_operator.core.wording import count
 LARGEST_LOAD: Final = 1.5
 """Times the load of a production pod that a clone may have."""
 _SLACK: Final = 1.05
-"""Envoys and comparators are not read at the same moment."""
-LEAST_EXPECTED: Final = 100
-"""Fewer expected copies don't tell how much load there is."""
-UNKNOWN: Final = " How much load a production pod has is not known with this provider."
+"""Production and comparators are not read at the same moment."""
+LEAST_COPIES: Final = 100
+"""Fewer copies don't tell how much load there is."""
+UNKNOWN: Final = " How much load a production pod has is not known with this mirror."
 
 
 def unlike(case: Case) -> str:
     """Say that the clones have more load than production, and what helps; empty if they have not.
 
-    Known with provider Envoy alone, which counts production's requests.
+    Known where something counts production's requests.
     """
-    load, expected = case.ledger.load, case.ledger.coverage.expected
-    if not known(case) or not load.production or expected < LEAST_EXPECTED:
+    load, by_envoy = case.ledger.load, case.spec.mirror.provider is MirrorProvider.ENVOY
+    copies = case.ledger.coverage.expected if by_envoy else case.ledger.answered
+    if not known(case) or not load.production or copies < LEAST_COPIES:
         return ""
     times = load.shadow / load.production
     if times <= LARGEST_LOAD * _SLACK:
@@ -41,7 +42,7 @@ def unlike(case: Case) -> str:
 
 def known(case: Case) -> bool:
     """Return whether production's load is counted."""
-    return case.spec.mirror.provider is MirrorProvider.ENVOY
+    return case.spec.sees_production
 
 
 def like_production(judge: Callable[[Case], Outcome]) -> Callable[[Case], Outcome]:

@@ -77,6 +77,8 @@ class Meter(BaseModel):
     """(Until when, percentage that was copied), as far as it is not taken over yet."""
     told: int = 0
     """Percentage that is copied since then."""
+    counted: int = 0
+    """Processes that the newest record is of."""
     problem: str = ""
     """Why the last look found nothing; empty where it did."""
 
@@ -103,7 +105,12 @@ class Meter(BaseModel):
             for name, one in processes.items()
             if (before := self.processes.get(name)) and _goes_on(before, one)
         ]
-        update = {"source": found[0].source, "processes": processes, "problem": ""}
+        update = {
+            "source": found[0].source,
+            "processes": processes,
+            "counted": len(moved) or self.counted,
+            "problem": "",
+        }
         return _without_old(meter.model_copy(update=update)), _course(moved, meter.percents)
 
     def _in_force(self, now: float, percent: int) -> "Meter":
