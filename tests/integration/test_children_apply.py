@@ -172,7 +172,10 @@ def test_a_field_that_is_no_longer_ours_goes(resource: ShadowDeployment, api: Ap
     after = shadow({})
     api.apply(before)
     live = api.get(after)
-    assert differs(after, live) == ("metadata.annotations.hal9.ai/applied",)
+    assert differs(after, live) == (
+        "metadata.annotations.hal9.ai/applied",
+        "spec.template.metadata.annotations.hal9.ai/together",
+    )
     api.apply(after)
     container = api.get(after)["spec"]["template"]["spec"]["containers"][0]
     assert [entry["name"] for entry in container["env"]] == ["MODE"]
