@@ -17,6 +17,8 @@ Requests = Callable[["Case", int], list[bytes]]
 
 SECONDS: Final = 5
 """`comparison.timeoutSeconds`."""
+PATIENT_SECONDS: Final = 40
+"""The same of what is harmless: a busy machine that halts one pod is no fault of its version."""
 
 
 @dataclass(frozen=True)

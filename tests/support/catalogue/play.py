@@ -19,6 +19,7 @@ from tests.support.catalogue import processes
 from tests.support.catalogue.cases import (
     LAYER,
     LEAK,
+    PATIENT_SECONDS,
     REGRESSIONS,
     SECONDS,
     VARIATIONS,
@@ -114,7 +115,7 @@ def _config(name: str, group: Iterable[Case]) -> ComparatorConfig:
         shadow=Target(host="shadow", port=1),
         reference=Target(host="reference", port=1),
         methods=("GET", "HEAD", "POST"),
-        timeout_seconds=SECONDS,
+        timeout_seconds=PATIENT_SECONDS if name.startswith(HARMLESS) else SECONDS,
         routes=tuple(dict.fromkeys(case.path for case in group)),
         marker=HAL9.learning_marker,
     )

@@ -21,7 +21,7 @@ from shadow_operator.core.judgement import (
 )
 from shadow_operator.core.snapshot import Found, Item, LayerReading
 from tests.support import readings
-from tests.support.catalogue.cases import BUSY, LEARNS, SECONDS, Case
+from tests.support.catalogue.cases import BUSY, LEARNS, PATIENT_SECONDS, SECONDS, Case
 
 EPOCH: Final = "catalogue"
 INTERVAL: Final = 0.5
@@ -65,7 +65,8 @@ WHOLE: Final = Case(
 
 def spec_of(case: Case) -> Spec:
     """Give the spec under which a case is judged."""
-    comparison = {"routes": [case.path] if case.path else [], "timeoutSeconds": SECONDS}
+    seconds = SECONDS if case.caught else PATIENT_SECONDS
+    comparison = {"routes": [case.path] if case.path else [], "timeoutSeconds": seconds}
     changes = {name: value for name, value in case.spec.items() if name != "comparison"}
     return readings.spec(
         mirror={"provider": "External", "methods": ["GET", "HEAD", "POST"]},
