@@ -60,6 +60,19 @@ def test_a_verdict_is_reported_once_and_status_names_where() -> None:
     assert name == reports.reference(NAME, world.progress.epoch).name
 
 
+def test_the_report_of_a_run_that_ends_with_its_verdict_says_when_it_ended() -> None:
+    world = soaked()
+    for _ in range(40):
+        world.reconcile(30.0)
+    [plan] = [plan for plan in world.plans if plan.report]
+    assert plan.report
+    assert plan.evidence
+    body = ShadowDeployment.parse({**world.body, "status": plan.status})
+    kept = config_map(body, plan.evidence["data"], plan.report.name, world.now)
+    assert Report.model_validate_json(kept["data"][JSON_KEY]).summary.ended_time is not None
+    assert "still running" not in kept["data"][MARKDOWN_KEY]
+
+
 def test_what_failed_is_reported_at_once_and_again_when_the_run_is_over() -> None:
     world = soaked()
     world.reconcile(30.0)

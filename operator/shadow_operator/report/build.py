@@ -8,7 +8,7 @@ from shadow_operator.api.enums import GateMode, Phase, RequestedPhase, SelfTest
 from shadow_operator.api.reasons import ConditionType
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import Spec
-from shadow_operator.core import latency
+from shadow_operator.core import latency, reports
 from shadow_operator.core.ledger import Ledger, decode
 from shadow_operator.core.progress import Progress
 from shadow_operator.core.tally import Tally, tally
@@ -129,8 +129,18 @@ def _span(
     """Give when copies began and ended; None for an end that has not come."""
     if ledger is None or ledger.first_measurement is None or ledger.last_copy is None:
         return None, None
-    over = resource.spec.phase is RequestedPhase.NONE or resource.status.phase in _OVER
-    return moment(ledger.first_measurement), moment(ledger.last_copy) if over else None
+    ended = moment(ledger.last_copy) if _is_over(resource) else None
+    return moment(ledger.first_measurement), ended
+
+
+def _is_over(resource: ShadowDeployment) -> bool:
+    """Whether copies have ended; the final report is written in the look that ends them."""
+    seen, kept = resource.status, resource.status.report_ref
+    if resource.spec.phase is RequestedPhase.NONE or seen.phase in _OVER:
+        return True
+    if kept is None or not kept.final or seen.verdict is None:
+        return False
+    return kept.name == reports.reference(resource.name, seen.verdict.epoch).name
 
 
 def _errors(counted: Tally) -> Errors:
