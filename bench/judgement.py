@@ -1,7 +1,8 @@
 """How often the judge is wrong if it is asked at every interval, and what a decision costs.
 
-Mismatches are drawn, and a match rate is judged by the operator's own functions (`core/rates`,
-`core/blocks`, `core/clusters`) after each of the 2,880 intervals of a day, until it decides.
+Mismatches are drawn, and a match rate is judged by the operator's own functions
+(`core/judging/rates`, `core/counting/blocks`, `core/numbers/clusters`) after each of the 2,880
+intervals of a day, until it decides.
 """
 
 import argparse
@@ -18,11 +19,11 @@ from typing import Final
 import numpy as np
 
 from bench.picture import picture
-from shadow_operator.core import rates
-from shadow_operator.core.blocks import Block
-from shadow_operator.core.clusters import design_effect
-from shadow_operator.core.sequential import above, trials_below
-from shadow_operator.core.series import appended
+from shadow_operator.core.counting.blocks import Block
+from shadow_operator.core.judging import rates
+from shadow_operator.core.numbers.clusters import design_effect
+from shadow_operator.core.numbers.sequential import above, trials_below
+from shadow_operator.core.numbers.series import appended
 
 INTERVALS: Final = 2_880
 SECONDS: Final = 30

@@ -21,7 +21,7 @@ import pytest
 
 from dev.cluster import ClusterError
 from dev.install import RELEASE
-from shadow_operator.core.envoy import CONTROL_PORT, STATS_PATH
+from shadow_operator.core.deploying.envoy import CONTROL_PORT, STATS_PATH
 from tests.support import hal9, traffic
 from tests.support.operator import ShadowCluster, fresh_namespace
 

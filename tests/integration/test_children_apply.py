@@ -11,8 +11,8 @@ from kubernetes import client, config, dynamic
 
 from shadow_operator.api.names import API_VERSION, FIELD_MANAGER, KIND
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import children
-from shadow_operator.core.drift import differs
+from shadow_operator.core.deploying import children
+from shadow_operator.core.deploying.drift import differs
 from shadow_operator.core.snapshot import Manifest
 from tests.support.clones import BASE, SETTINGS, Case, cases, merged, production
 from tests.support.schema import CRD_FILE

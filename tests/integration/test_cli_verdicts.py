@@ -16,7 +16,7 @@ from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.cli.access import Access
 from shadow_operator.cli.commands.change import by_hand
 from shadow_operator.cli.errors import CliError, Exit
-from shadow_operator.core import entry
+from shadow_operator.core.deploying import entry
 from tests.support.schema import CRD_FILE
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
 from shadow_operator.api.spec import Mirror
-from shadow_operator.core.envoy_bins import EDGES
-from shadow_operator.core.mirror import drain_script
+from shadow_operator.core.deploying.mirror import drain_script
+from shadow_operator.core.numbers.envoy_bins import EDGES
 from shadow_operator.core.snapshot import MirrorReading
 from tests.support import envoy
 from tests.support.wire import OK, Server, ask, eventually

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from shadow_operator.api.spec import Mirror
-from shadow_operator.core import mix
+from shadow_operator.core.comparing import mix
 from tests.support import envoy
 from tests.support.wire import Server, ask, eventually
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import entry, mirror
-from shadow_operator.core.drift import differs
+from shadow_operator.core.deploying import entry, mirror
+from shadow_operator.core.deploying.drift import differs
 from shadow_operator.core.snapshot import Manifest
 from tests.integration.test_children_apply import ApiServer
 from tests.support.clones import BASE, SETTINGS, Case, merged, production

@@ -20,9 +20,9 @@ from dev.kubectl import Kubectl
 from shadow_operator.adapters.kubernetes import KubernetesApi, connect
 from shadow_operator.api.names import LABEL_REPORT
 from shadow_operator.controller.filing import keep_report
-from shadow_operator.core import reports
 from shadow_operator.core.actions import Plan
 from shadow_operator.core.snapshot import Found, Snapshot
+from shadow_operator.core.telling import reports
 from shadow_operator.report.kept import JSON_KEY
 from shadow_operator.report.model import Report
 from tests.support.clones import SETTINGS

@@ -10,7 +10,7 @@ import yaml
 
 from shadow_operator.api.names import Role
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core.cloning import Clone, clone
+from shadow_operator.core.deploying.cloning import Clone, clone
 from shadow_operator.core.snapshot import Settings
 
 FOLDER: Final = Path(__file__).parents[1] / "data" / "clones"

@@ -1,7 +1,8 @@
 """Real comparing and counting in a `World`: only the answers of the services are made up.
 
-Bodies are compared by `core/compare` and counted by `comparator/counts`, snapshots are those of
-`comparator/export`, hints come from the mounted configuration. What is left out is the network.
+Bodies are compared by `core/comparing/compare` and counted by `comparator/counts`, snapshots are
+those of `comparator/export`, hints come from the mounted configuration. What is left out is the
+network.
 """
 
 import json
@@ -13,8 +14,8 @@ from typing import Any, Final
 from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot
 from shadow_operator.comparator import export
 from shadow_operator.comparator.counts import Counts, Result, Rules
-from shadow_operator.core.answer import Answer
-from shadow_operator.core.ledger import Ledger
+from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.recording.ledger import Ledger
 from shadow_operator.core.snapshot import ObjectRef, Pod
 from tests.support.world import World
 

@@ -18,7 +18,7 @@ import httpx
 
 from shadow_operator.adapters import envoy as adapter
 from shadow_operator.api.spec import Mirror
-from shadow_operator.core import envoy
+from shadow_operator.core.deploying import envoy
 from shadow_operator.core.snapshot import Found, MirrorReading
 from tests.support.wire import eventually
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from math import exp, log
 
 from shadow_operator.api.spec import Spec
-from shadow_operator.core import envoy_bins, guard, series
-from shadow_operator.core.guard import GuardRecord, GuardState
-from shadow_operator.core.production import Course
+from shadow_operator.core.numbers import envoy_bins, series
+from shadow_operator.core.recording import guard
+from shadow_operator.core.recording.guard import GuardRecord, GuardState
+from shadow_operator.core.recording.production import Course
 from tests.support.readings import spec
 
 INTERVAL = 30.0

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shadow_operator.core import children
+from shadow_operator.core.deploying import children
 from shadow_operator.core.snapshot import Manifest
 from tests.support.clones import Case, production, resource, settings
 

@@ -7,13 +7,13 @@ from typing import Final, TypeAlias
 
 from shadow_operator.api.enums import GateName
 from shadow_operator.api.status import Gate
-from shadow_operator.core.case import Case
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.ledger import begin
-from shadow_operator.core.resources import memory_growth
-from shadow_operator.core.series import appended
-from shadow_operator.core.tally import tally
-from shadow_operator.core.usage import Run, Usage, UsageRecord, Use
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.counting.tally import tally
+from shadow_operator.core.judging.case import Case
+from shadow_operator.core.judging.resources import memory_growth
+from shadow_operator.core.numbers.series import appended
+from shadow_operator.core.recording.ledger import begin
+from shadow_operator.core.recording.usage import Run, Usage, UsageRecord, Use
 from tests.support.readings import EPOCH, spec
 
 MIB: Final = 1 << 20

@@ -16,12 +16,14 @@ from typing import Any, Final
 from shadow_operator.api.evidence import ComparatorSnapshot
 from shadow_operator.api.names import API_VERSION, FINALIZER, KIND, LABEL_ROLE, Role
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import entry, evidence, mirror, names
+from shadow_operator.core import names
 from shadow_operator.core.actions import Plan
-from shadow_operator.core.objects import fingerprint
+from shadow_operator.core.deploying import entry, mirror
+from shadow_operator.core.deploying.objects import fingerprint
 from shadow_operator.core.plan import plan
-from shadow_operator.core.progress import Progress
-from shadow_operator.core.situation import Situation
+from shadow_operator.core.planning import evidence
+from shadow_operator.core.planning.situation import Situation
+from shadow_operator.core.recording.progress import Progress
 from shadow_operator.core.snapshot import (
     Amount,
     Found,

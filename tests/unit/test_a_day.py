@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shadow_operator.api.names import Role
+from shadow_operator.core.recording.soak import DEAD_MAN_SECONDS, SILENT_SECONDS
 from shadow_operator.core.snapshot import Snapshot
-from shadow_operator.core.soak import DEAD_MAN_SECONDS, SILENT_SECONDS
 from tests.support.clones import SETTINGS
 from tests.support.world import UNREAD, World, mirroring
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shadow_operator.core.acceptance import CHECKS, refusal
+from shadow_operator.core.planning.acceptance import CHECKS, refusal
 from tests.support.world import COPIES_SERVICE, World, stranger
 
 SELECTS_ALL = {

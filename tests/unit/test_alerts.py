@@ -6,12 +6,12 @@ import pytest
 
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.spec import Spec
-from shadow_operator.core.alerts import MOST, Alerts, noted
-from shadow_operator.core.case import Case
-from shadow_operator.core.gates import GATES
-from shadow_operator.core.ledger import begin
+from shadow_operator.core.counting.tally import tally
+from shadow_operator.core.judging.case import Case
+from shadow_operator.core.judging.gates import GATES
+from shadow_operator.core.recording.alerts import MOST, Alerts, noted
+from shadow_operator.core.recording.ledger import begin
 from shadow_operator.core.snapshot import AlertReading, Found, Missing, Unknown
-from shadow_operator.core.tally import tally
 
 BEGAN = 1000.0
 NOTHING = Alerts()

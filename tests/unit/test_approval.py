@@ -8,13 +8,13 @@ import pytest
 
 from shadow_operator.api.enums import Decision, GateName, GateResult
 from shadow_operator.api.records import Record
-from shadow_operator.core.approval import standing
+from shadow_operator.core.judging.approval import standing
 from tests.support.readings import EPOCH
 from tests.support.world import World, up
 from tests.unit.test_judgement import IGNORE_STATE, Run, buggy
 
 if TYPE_CHECKING:
-    from shadow_operator.core.judgement import Judgement
+    from shadow_operator.core.judging.judgement import Judgement
 
 IMAGE = "sha256:new"
 

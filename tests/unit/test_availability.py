@@ -2,7 +2,7 @@
 
 import pytest
 
-from shadow_operator.core.availability import availability
+from shadow_operator.core.deploying.availability import availability
 from shadow_operator.core.snapshot import Found, Item, Manifest, Missing, Pod, Unknown
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shadow_operator.core.baseline import KEY, Baseline
 from shadow_operator.core.pods import PRODUCTION
-from shadow_operator.core.production import Course
+from shadow_operator.core.recording.baseline import KEY, Baseline
+from shadow_operator.core.recording.production import Course
+from shadow_operator.core.recording.usage import Usage, Use, taken
 from shadow_operator.core.snapshot import (
     Amount,
     Found,
@@ -20,7 +21,6 @@ from shadow_operator.core.snapshot import (
     RoomReading,
     Unknown,
 )
-from shadow_operator.core.usage import Usage, Use, taken
 from tests.support.world import EVIDENCE, START, World
 
 GIB = 1 << 30

@@ -7,10 +7,11 @@ import pytest
 
 from shadow_operator.api.evidence import ComparatorConfig, PathMatch, PathRule
 from shadow_operator.api.names import Role
-from shadow_operator.core import mirror, names
-from shadow_operator.core.children import probe_target
-from shadow_operator.core.objects import applied, fingerprint
-from shadow_operator.core.selectors import matches, matches_labels
+from shadow_operator.core import names
+from shadow_operator.core.deploying import mirror
+from shadow_operator.core.deploying.children import probe_target
+from shadow_operator.core.deploying.objects import applied, fingerprint
+from shadow_operator.core.deploying.selectors import matches, matches_labels
 from shadow_operator.core.snapshot import Manifest, ObjectRef
 from tests.support.clones import SETTINGS, Case, production, resource, settings
 from tests.support.manifests import built, children_of, probe_of

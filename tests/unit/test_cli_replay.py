@@ -16,7 +16,7 @@ from shadow_operator.cli.access import Access
 from shadow_operator.cli.errors import Exit
 from shadow_operator.cli.main import run
 from shadow_operator.cli.replaying import printable, shown
-from shadow_operator.core.answer import Answer
+from shadow_operator.core.comparing.answer import Answer
 from tests.support.apiserver import ApiServer
 from tests.support.world import up
 

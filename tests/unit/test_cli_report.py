@@ -152,7 +152,7 @@ def test_other_commands_load_nothing_of_it() -> None:
     look = (
         "import sys; from shadow_operator.cli.main import application; application();"
         "heavy = {'reportlab', 'yaml', 'kubernetes', 'shadow_operator.report', "
-        "'shadow_operator.core.ledger'};"
+        "'shadow_operator.core.recording.ledger'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_operator.api.names import Role
-from shadow_operator.core.cloning import clone
+from shadow_operator.core.deploying.cloning import clone
 from shadow_operator.core.errors import CannotClone
 from tests.support.clones import (
     BASE,

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from shadow_operator.core.clusters import Cluster, design_effect
-from shadow_operator.core.sequential import lower_bound
+from shadow_operator.core.numbers.clusters import Cluster, design_effect
+from shadow_operator.core.numbers.sequential import lower_bound
 
 DAY = 2880
 

@@ -16,7 +16,7 @@ from shadow_operator.comparator.counts import TRIGGERED_PER_SIGNATURE
 from shadow_operator.comparator.pairs import MAX_PAIRS
 from shadow_operator.comparator.room import Room
 from shadow_operator.comparator.sketch import Latencies
-from shadow_operator.core.mix import group
+from shadow_operator.core.comparing.mix import group
 from tests.support.comparator import Bench, Handler, answer, never, running
 
 SAME = answer({"state": "on"})

@@ -17,7 +17,7 @@ from shadow_operator.comparator.admin import encode
 from shadow_operator.comparator.counts import MAX_ROUTES, Counts, Result, Rules
 from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
 from shadow_operator.comparator.sketch import MAPPING, Latencies, merged, wire
-from shadow_operator.core.answer import Answer
+from shadow_operator.core.comparing.answer import Answer
 from tests.support.comparator import running
 from tests.unit.test_comparator_copy import BASE
 

@@ -8,7 +8,7 @@ import pytest
 
 from shadow_operator.comparator import pairs as module
 from shadow_operator.comparator.counts import TRIGGERED_PER_SIGNATURE
-from shadow_operator.core.answer import Answer
+from shadow_operator.core.comparing.answer import Answer
 from tests.support.comparator import Bench, answer, never, running
 
 SAME = answer({"state": "on"})

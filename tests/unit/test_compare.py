@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow_operator.api.evidence import PathRule, PlaceKind
-from shadow_operator.core.answer import MAX_LEAVES, Answer, IncomparableError, decompress
-from shadow_operator.core.compare import Pods, compare
-from shadow_operator.core.differing import magnitude
-from shadow_operator.core.named import rule_matcher
-from shadow_operator.core.shape import MAX_FOLLOWED, SHOWN_AFTER, Shape
+from shadow_operator.core.comparing.answer import MAX_LEAVES, Answer, IncomparableError, decompress
+from shadow_operator.core.comparing.compare import Pods, compare
+from shadow_operator.core.comparing.differing import magnitude
+from shadow_operator.core.comparing.named import rule_matcher
+from shadow_operator.core.comparing.shape import MAX_FOLLOWED, SHOWN_AFTER, Shape
 
 JSON = {"content-type": "application/json"}
 UUID = "6f1c1f8e-0f5b-4d0e-9a0b-0b9a3c1f2e{:02d}"

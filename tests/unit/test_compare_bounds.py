@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.evidence import PlaceKind
-from shadow_operator.core.answer import (
+from shadow_operator.core.comparing.answer import (
     MAX_MEMBERS,
     MAX_VALUES,
     Answer,
     IncomparableError,
     decompress,
 )
-from shadow_operator.core.compare import compare
-from shadow_operator.core.shape import Shape
+from shadow_operator.core.comparing.compare import compare
+from shadow_operator.core.comparing.shape import Shape
 
 JSON = {"content-type": "application/json"}
 PACKED = {**JSON, "content-encoding": "gzip"}
@@ -48,9 +48,9 @@ def test_a_small_compressed_body_of_very_many_values_is_not_parsed() -> None:
 
 
 PEAK = """
-from shadow_operator.core.answer import Answer
-from shadow_operator.core.compare import compare
-from shadow_operator.core.shape import Shape
+from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.comparing.compare import compare
+from shadow_operator.core.comparing.shape import Shape
 
 def mebibytes():
     lines = open("/proc/self/status").read().splitlines()

@@ -8,9 +8,9 @@ from shadow_operator.comparator import export
 from shadow_operator.comparator.counts import TABLE_PLACES, ControlTally, Result, Rules
 from shadow_operator.comparator.counts import Counts as Measured
 from shadow_operator.comparator.room import Room
-from shadow_operator.core.answer import Answer
-from shadow_operator.core.counts import Counts, merged, tightened
-from shadow_operator.core.shape import Shape
+from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.comparing.shape import Shape
+from shadow_operator.core.counting.counts import Counts, merged, tightened
 from tests.support.readings import control, route
 from tests.unit.test_comparator_copy import BASE
 

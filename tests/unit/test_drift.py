@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadow_operator.core.drift import differs
-from shadow_operator.core.objects import stamped
+from shadow_operator.core.deploying.drift import differs
+from shadow_operator.core.deploying.objects import stamped
 from shadow_operator.core.snapshot import Manifest
 from tests.support.clones import clone_of
 from tests.support.manifests import children_of

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from shadow_operator.adapters import envoy
-from shadow_operator.core.envoy_bins import bin_of
+from shadow_operator.core.numbers.envoy_bins import bin_of
 from shadow_operator.core.snapshot import Found, MirrorReading, Unknown
 
 STATS: Mapping[str, int] = {

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from shadow_operator.core import envoy_bins
-from shadow_operator.core.envoy_bins import EDGES, bin_of
+from shadow_operator.core.numbers import envoy_bins
+from shadow_operator.core.numbers.envoy_bins import EDGES, bin_of
 
 
 def bins(values: list[float]) -> dict[int, int]:

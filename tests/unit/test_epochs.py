@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core.epochs import image_of, next_epoch
+from shadow_operator.core.planning.epochs import image_of, next_epoch
 from shadow_operator.core.snapshot import Pod
 from tests.support.world import World, deployment_ref, mirroring, up
 

@@ -9,12 +9,12 @@ import pytest
 from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import EventReason
 from shadow_operator.api.status import Status
-from shadow_operator.core import events
 from shadow_operator.core.snapshot import ObjectRef
+from shadow_operator.core.telling import events
 from tests.support.world import COPIES_SERVICE, World, deployment_ref, mirroring, up
 
 if TYPE_CHECKING:
-    from shadow_operator.core.view import View
+    from shadow_operator.core.telling.view import View
 
 
 def reasons(world: World, looks: int = 4, seconds: float = 2.0) -> list[str]:

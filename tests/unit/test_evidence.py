@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core.progress import Progress
+from shadow_operator.core.recording.progress import Progress
 from tests.support.world import EVIDENCE, UNREAD, World, mirroring, up
 
 

@@ -4,7 +4,7 @@ import json
 import random
 from typing import Any
 
-from shadow_operator.core.ledger import LARGEST_BYTES, size
+from shadow_operator.core.recording.ledger import LARGEST_BYTES, size
 from tests.support.counting import CountingWorld, Service, noisy
 from tests.support.world import EVIDENCE, mirroring
 

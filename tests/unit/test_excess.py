@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shadow_operator.core.excess import below, lower_bound, requests_below, upper_bound
+from shadow_operator.core.numbers.excess import below, lower_bound, requests_below, upper_bound
 
 LEVEL = 0.05
 

@@ -8,17 +8,17 @@ import pytest
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.evidence import ControlCounts, PathCount, RouteCounts
 from shadow_operator.api.status import Gate
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.gates import GATES
-from shadow_operator.core.judgement import Subject, judge
-from shadow_operator.core.ledger import (
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.judging.gates import GATES
+from shadow_operator.core.judging.judgement import Subject, judge
+from shadow_operator.core.recording.ledger import (
     Coverage,
     LayerRecord,
     Ledger,
     Process,
     begin,
 )
-from shadow_operator.core.soak import Soak
+from shadow_operator.core.recording.soak import Soak
 from tests.support.readings import EPOCH, ROUTE, control, route, signature, spec, table
 
 PASSED, FAILED = GateResult.PASSED, GateResult.FAILED

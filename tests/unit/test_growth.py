@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.enums import GateResult
-from shadow_operator.core.growth import Point, trend
-from shadow_operator.core.statistics import student_quantile
-from shadow_operator.core.usage import Run, Usage
+from shadow_operator.core.numbers.growth import Point, trend
+from shadow_operator.core.numbers.statistics import student_quantile
+from shadow_operator.core.recording.usage import Run, Usage
 from tests.support import memory
 from tests.support.memory import Make, collected, constant, growth, leak, noisy, rise, steps
 

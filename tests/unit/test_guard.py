@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from shadow_operator.core import guard, series
-from shadow_operator.core.guard import GuardRecord, GuardState
-from shadow_operator.core.ledger import Ledger, encode, size
-from shadow_operator.core.production import Course
+from shadow_operator.core.numbers import series
+from shadow_operator.core.recording import guard
+from shadow_operator.core.recording.guard import GuardRecord, GuardState
+from shadow_operator.core.recording.ledger import Ledger, encode, size
+from shadow_operator.core.recording.production import Course
 from tests.support.guarded import HOUR, INTERVAL, Guarded
 from tests.support.readings import spec
 

@@ -8,12 +8,12 @@ import pytest
 
 from shadow_operator.api.evidence import RouteCounts
 from shadow_operator.api.names import Role
-from shadow_operator.core.collect import advance
-from shadow_operator.core.histogram import Histogram
-from shadow_operator.core.history import Span, history
-from shadow_operator.core.intervals import Interval, Latency
-from shadow_operator.core.ledger import Ledger, begin, decode, encode, size
-from shadow_operator.core.series import appended
+from shadow_operator.core.judging.history import Span, history
+from shadow_operator.core.numbers.histogram import Histogram
+from shadow_operator.core.numbers.series import appended
+from shadow_operator.core.recording.collect import advance
+from shadow_operator.core.recording.intervals import Interval, Latency
+from shadow_operator.core.recording.ledger import Ledger, begin, decode, encode, size
 from shadow_operator.core.snapshot import Amount, Found, LearningReading
 from tests.support.readings import (
     EPOCH,

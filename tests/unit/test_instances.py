@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shadow_operator.core.instances import Instances, is_instance, merged
+from shadow_operator.core.comparing.instances import Instances, is_instance, merged
 
 Value = str | float
 Pods = dict[str, Callable[[float], Value]]

@@ -3,7 +3,7 @@
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core.isolation import RETEST_SECONDS
+from shadow_operator.core.planning.isolation import RETEST_SECONDS
 from tests.support.world import PROBE, World, deployment_ref, mirroring, up
 
 

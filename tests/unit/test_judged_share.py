@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.evidence import PathCount
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.tally import tally
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.counting.tally import tally
 from tests.support.readings import control, route, signature, spec
 
 IGNORED = {"comparison": {"ignore": [{"path": "$.a", "reason": "whatever"}]}}

@@ -11,7 +11,7 @@ from shadow_operator.api.enums import Decision, GateMode, GateName, GateResult, 
 from shadow_operator.api.evidence import RouteCounts, Sketch
 from shadow_operator.api.reasons import VerdictReason
 from shadow_operator.api.status import Status
-from shadow_operator.core.judgement import (
+from shadow_operator.core.judging.judgement import (
     Judgement,
     Ledger,
     Subject,

@@ -13,15 +13,15 @@ from shadow_operator.api.evidence import RouteCounts, Sketch
 from shadow_operator.api.status import Gate
 from shadow_operator.comparator.room import Room
 from shadow_operator.comparator.sketch import Latencies, wire
-from shadow_operator.core.bursts import Burst, Bursts
-from shadow_operator.core.case import Case
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.gates import GATES
-from shadow_operator.core.histogram import Histogram, Timing, timing_of
-from shadow_operator.core.latency import bounds, exceeding, status
-from shadow_operator.core.ledger import Coverage, Ledger, Load, Process, begin
-from shadow_operator.core.soak import Soak
-from shadow_operator.core.tally import tally
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.counting.tally import tally
+from shadow_operator.core.judging.case import Case
+from shadow_operator.core.judging.gates import GATES
+from shadow_operator.core.judging.latency import bounds, exceeding, status
+from shadow_operator.core.numbers.bursts import Burst, Bursts
+from shadow_operator.core.numbers.histogram import Histogram, Timing, timing_of
+from shadow_operator.core.recording.ledger import Coverage, Ledger, Load, Process, begin
+from shadow_operator.core.recording.soak import Soak
 from tests.support.readings import EPOCH, route, spec
 
 P50, P99, TIMEOUTS = GateName.LATENCY_P50, GateName.LATENCY_P99, GateName.TIMEOUTS

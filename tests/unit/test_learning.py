@@ -13,10 +13,10 @@ from shadow_operator.api.names import Role
 from shadow_operator.api.presets import HAL9
 from shadow_operator.api.reasons import ConditionType
 from shadow_operator.controller.metrics import with_neurons
-from shadow_operator.core.judgement import Subject, begin, judge
-from shadow_operator.core.learning import Learning, noted, standing
-from shadow_operator.core.ledger import LARGEST_BYTES, decode, encode, size
+from shadow_operator.core.judging.judgement import Subject, begin, judge
 from shadow_operator.core.names import clones_policy
+from shadow_operator.core.recording.learning import Learning, noted, standing
+from shadow_operator.core.recording.ledger import LARGEST_BYTES, decode, encode, size
 from shadow_operator.core.snapshot import Found, Item, LayerReading, LearningReading, Unknown
 from tests.support.readings import EPOCH, spec
 from tests.support.world import NAME, World, up

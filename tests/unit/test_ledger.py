@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
 from shadow_operator.comparator.copy import Shed
-from shadow_operator.core.collect import advance
-from shadow_operator.core.counts import merged
-from shadow_operator.core.envoy_bins import EDGES
-from shadow_operator.core.ledger import (
+from shadow_operator.core.counting.counts import merged
+from shadow_operator.core.numbers.envoy_bins import EDGES
+from shadow_operator.core.recording.collect import advance
+from shadow_operator.core.recording.ledger import (
     DISCARDED,
     LARGEST_BYTES,
     LEAST_RECORDS,
@@ -27,7 +27,7 @@ from shadow_operator.core.ledger import (
     fit,
     size,
 )
-from shadow_operator.core.production import Course
+from shadow_operator.core.recording.production import Course
 from shadow_operator.core.snapshot import Item, LayerReading, MirrorReading, Missing, Unknown
 from tests.support.readings import (
     EPOCH,

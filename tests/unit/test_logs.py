@@ -3,13 +3,13 @@
 import pytest
 
 from shadow_operator.api.enums import GateMode, GateName, GateResult
-from shadow_operator.core.case import Case
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.gates import log_volume
-from shadow_operator.core.ledger import begin
-from shadow_operator.core.logs import LEAST_SECONDS, Logs, noted
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.counting.tally import tally
+from shadow_operator.core.judging.case import Case
+from shadow_operator.core.judging.gates import log_volume
+from shadow_operator.core.recording.ledger import begin
+from shadow_operator.core.recording.logs import LEAST_SECONDS, Logs, noted
 from shadow_operator.core.snapshot import Found, LogReading, Missing, Unknown
-from shadow_operator.core.tally import tally
 from tests.support.readings import spec
 
 MIB = 1 << 20

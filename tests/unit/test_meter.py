@@ -7,9 +7,9 @@ from math import inf
 
 import pytest
 
-from shadow_operator.core import envoy_bins, series
-from shadow_operator.core.ledger import Ledger, encode, size
-from shadow_operator.core.meter import (
+from shadow_operator.core.numbers import envoy_bins, series
+from shadow_operator.core.recording.ledger import Ledger, encode, size
+from shadow_operator.core.recording.meter import (
     LONGEST_SECONDS,
     MOST_BUCKETS,
     MOST_PROCESSES,
@@ -17,7 +17,7 @@ from shadow_operator.core.meter import (
     Meter,
     spread,
 )
-from shadow_operator.core.production import Course
+from shadow_operator.core.recording.production import Course
 from shadow_operator.core.snapshot import Found, Item, RequestsReading, Unknown
 
 NOW = 1_700_000_000.0

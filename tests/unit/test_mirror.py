@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shadow_operator.core import entry, envoy, mirror
-from shadow_operator.core.envoy_http import PERCENT_KEY
+from shadow_operator.core.deploying import entry, envoy, mirror
+from shadow_operator.core.deploying.envoy_http import PERCENT_KEY
+from shadow_operator.core.deploying.selectors import matches_labels
 from shadow_operator.core.errors import CannotMirror
-from shadow_operator.core.selectors import matches_labels
 from shadow_operator.core.snapshot import Manifest, ObjectRef
 from tests.support.clones import SETTINGS, Case, production, resource
 from tests.support.schema import ROOT

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shadow_operator.core import envoy_mix, mix
+from shadow_operator.core.comparing import mix
+from shadow_operator.core.deploying import envoy_mix
 
 
 @pytest.mark.parametrize(

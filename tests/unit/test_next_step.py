@@ -15,7 +15,7 @@ from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import ConditionType
 from shadow_operator.api.spec import Spec
 from shadow_operator.core.commands import LONGEST, Commands
-from shadow_operator.core.judgement import Subject, advance, begin, judge
+from shadow_operator.core.judging.judgement import Subject, advance, begin, judge
 from shadow_operator.core.snapshot import LayerReading
 from tests.support.clones import merged
 from tests.support.readings import EPOCH, comparators, control, mirror, mirrors, route, snapshot

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from shadow_operator.api.evidence import PathCount, RouteCounts
-from shadow_operator.core.noise import RouteNoise, Standing
+from shadow_operator.core.counting.noise import RouteNoise, Standing
 from tests.support.readings import control, place, route, table
 
 NOISE, CHANGE, UNDECIDED = Standing.NOISE, Standing.CHANGE, Standing.UNDECIDED

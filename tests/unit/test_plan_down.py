@@ -3,7 +3,8 @@
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core import mirror, names
+from shadow_operator.core import names
+from shadow_operator.core.deploying import mirror
 from shadow_operator.core.snapshot import ObjectRef
 from tests.support.world import (
     COPIES_SERVICE,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core import entry, mirror, names
+from shadow_operator.core import names
+from shadow_operator.core.deploying import entry, mirror
 from shadow_operator.core.snapshot import ObjectRef
 from tests.support.world import (
     COPIES_SERVICE,

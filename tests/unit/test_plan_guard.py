@@ -4,8 +4,8 @@ from typing import Any
 
 from shadow_operator.api.names import Role
 from shadow_operator.core import names
-from shadow_operator.core.envoy_bins import bin_of
-from shadow_operator.core.guard import GuardState
+from shadow_operator.core.numbers.envoy_bins import bin_of
+from shadow_operator.core.recording.guard import GuardState
 from tests.support.world import ENTRY, NAME, World, mirroring
 
 INTERVAL = 30.0

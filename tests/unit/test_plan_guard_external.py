@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core.children import lets_copies_in
-from shadow_operator.core.guard import GuardState
-from shadow_operator.core.ledger import Ledger
+from shadow_operator.core.deploying.children import lets_copies_in
+from shadow_operator.core.recording.guard import GuardState
+from shadow_operator.core.recording.ledger import Ledger
 from shadow_operator.core.snapshot import Found, RequestsReading, Unknown
 from tests.support.world import COPIES_SERVICE, World
 

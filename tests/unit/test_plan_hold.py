@@ -6,7 +6,8 @@ Where the entry leads meanwhile is in test_plan_entry.py.
 import pytest
 
 from shadow_operator.api.names import Role
-from shadow_operator.core import mirror, names
+from shadow_operator.core import names
+from shadow_operator.core.deploying import mirror
 from shadow_operator.core.plan import plan
 from shadow_operator.core.snapshot import ObjectRef
 from tests.support.world import (

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shadow_operator.api.names import Role
-from shadow_operator.core import mirror, names
+from shadow_operator.core import names
+from shadow_operator.core.deploying import mirror
 from shadow_operator.core.plan import plan
-from shadow_operator.core.situation import SILENT_SECONDS
+from shadow_operator.core.planning.situation import SILENT_SECONDS
 from shadow_operator.core.snapshot import ObjectRef
 from tests.support.world import (
     COPIES_SERVICE,

@@ -10,11 +10,11 @@ import pytest
 from shadow_operator.api.enums import CheckResult
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import Spec
-from shadow_operator.core import pace
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.ledger import decode, encode
-from shadow_operator.core.outlook import Finding, Look, Surroundings
-from shadow_operator.core.preflight import findings
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.judging import pace
+from shadow_operator.core.planning.outlook import Finding, Look, Surroundings
+from shadow_operator.core.planning.preflight import findings
+from shadow_operator.core.recording.ledger import decode, encode
 from shadow_operator.core.snapshot import (
     Amount,
     Found,

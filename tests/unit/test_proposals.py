@@ -8,8 +8,8 @@ import yaml
 
 from shadow_operator.api.evidence import Place, PlaceCount, PlaceKind, RouteCounts, Signature
 from shadow_operator.api.spec import Comparison
-from shadow_operator.core.judgement import Judgement, Ledger, Subject, begin, judge
-from shadow_operator.core.ledger import process_of
+from shadow_operator.core.judging.judgement import Judgement, Ledger, Subject, begin, judge
+from shadow_operator.core.recording.ledger import process_of
 from tests.support.readings import EPOCH, control, route, snapshot, spec
 
 WRONG = "$.state text"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shadow_operator.core.reference import pullable, running_image
+from shadow_operator.core.deploying.reference import pullable, running_image
 from shadow_operator.core.snapshot import Pod
 
 ONE, TWO = "registry.example.com/shop@sha256:1111", "registry.example.com/shop@sha256:2222"

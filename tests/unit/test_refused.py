@@ -6,8 +6,8 @@ import pytest
 
 from shadow_operator.api.reasons import EventReason
 from shadow_operator.core.actions import Event
-from shadow_operator.core.refused import Refusals, Refused, announced, explained
 from shadow_operator.core.snapshot import ObjectRef
+from shadow_operator.core.telling.refused import Refusals, Refused, announced, explained
 from tests.support.schema import problems
 from tests.support.world import START, up
 

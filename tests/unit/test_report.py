@@ -9,8 +9,8 @@ import yaml
 
 from shadow_operator.api.enums import GateMode, GateName, UsedBy
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core.ledger import decode
-from shadow_operator.core.tally import tally
+from shadow_operator.core.counting.tally import tally
+from shadow_operator.core.recording.ledger import decode
 from shadow_operator.report import schema, summary
 from shadow_operator.report.build import build, configured
 from shadow_operator.report.differences import differences

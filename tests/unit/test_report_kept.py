@@ -10,9 +10,10 @@ import pytest
 from shadow_operator.api.names import LABEL_REPORT, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller.execute import execute
-from shadow_operator.core import evidence, reports
-from shadow_operator.core.ledger import begin, encode, process_of
+from shadow_operator.core.planning import evidence
+from shadow_operator.core.recording.ledger import begin, encode, process_of
 from shadow_operator.core.snapshot import Manifest, Snapshot
+from shadow_operator.core.telling import reports
 from shadow_operator.report import schema
 from shadow_operator.report.kept import JSON_KEY, LARGEST_BYTES, MARKDOWN_KEY, config_map, fitted
 from shadow_operator.report.model import Report

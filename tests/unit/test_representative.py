@@ -8,10 +8,12 @@ import pytest
 
 from shadow_operator.api.enums import GateName, GateResult, RouteResult
 from shadow_operator.api.evidence import RouteCounts
-from shadow_operator.core import mix
-from shadow_operator.core.collect import advance
-from shadow_operator.core.judgement import Judgement, Subject, judge
-from shadow_operator.core.ledger import (
+from shadow_operator.core.comparing import mix
+from shadow_operator.core.comparing.mix import ALL, key
+from shadow_operator.core.judging.judgement import Judgement, Subject, judge
+from shadow_operator.core.judging.representative import unlike
+from shadow_operator.core.recording.collect import advance
+from shadow_operator.core.recording.ledger import (
     LARGEST_BYTES,
     Ledger,
     MirrorCursor,
@@ -20,8 +22,6 @@ from shadow_operator.core.ledger import (
     fit,
     size,
 )
-from shadow_operator.core.mix import ALL, key
-from shadow_operator.core.representative import unlike
 from tests.support.readings import (
     EPOCH,
     comparators,

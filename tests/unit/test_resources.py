@@ -8,8 +8,9 @@ import pytest
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.names import Role
 from shadow_operator.api.status import Gate
-from shadow_operator.core.headroom import Asked, Headroom
-from shadow_operator.core.resources import headroom, resources
+from shadow_operator.core.judging.resources import headroom, resources
+from shadow_operator.core.recording.headroom import Asked, Headroom
+from shadow_operator.core.recording.usage import Usage, UsageRecord, Use
 from shadow_operator.core.snapshot import (
     Amount,
     Bounds,
@@ -21,7 +22,6 @@ from shadow_operator.core.snapshot import (
     RoomReading,
     Unknown,
 )
-from shadow_operator.core.usage import Usage, UsageRecord, Use
 from tests.support.memory import MIB, case
 from tests.support.world import World, deployment_ref, mirroring, up
 

@@ -6,10 +6,10 @@ import pytest
 
 from shadow_operator.api.enums import GateName, GateResult, RouteResult
 from shadow_operator.api.evidence import PathCount, RouteCounts
-from shadow_operator.core.counts import Counts
-from shadow_operator.core.judgement import Judgement, Subject, judge, settle
-from shadow_operator.core.ledger import Ledger, Process, begin
-from shadow_operator.core.soak import Soak
+from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.judging.judgement import Judgement, Subject, judge, settle
+from shadow_operator.core.recording.ledger import Ledger, Process, begin
+from shadow_operator.core.recording.soak import Soak
 from tests.support.readings import EPOCH, control, route, spec
 
 PASSED, FAILED, INCONCLUSIVE = GateResult.PASSED, GateResult.FAILED, GateResult.INCONCLUSIVE

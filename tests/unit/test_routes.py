@@ -4,10 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from shadow_operator.core.fold import looks_like_data, segment_is_data
-from shadow_operator.core.routes import MAX_DEPTH, MAX_NODES, MAX_VALUES, SHOWN_AFTER, Routes
-from shadow_operator.core.shape import KNOWN_HEADERS, MAX_HEADERS, MAX_KEYS, Node, Shape
-from shadow_operator.core.shape import MAX_NODES as MAX_PLACES
+from shadow_operator.core.comparing.fold import looks_like_data, segment_is_data
+from shadow_operator.core.comparing.routes import (
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_VALUES,
+    SHOWN_AFTER,
+    Routes,
+)
+from shadow_operator.core.comparing.shape import KNOWN_HEADERS, MAX_HEADERS, MAX_KEYS, Node, Shape
+from shadow_operator.core.comparing.shape import MAX_NODES as MAX_PLACES
 
 WORDS = [
     *("status", "api", "v1", "v2beta1", "neurons", "network_status", "errors-recent"),

@@ -3,7 +3,12 @@
 import pytest
 
 from shadow_operator.api.spec import Comparison
-from shadow_operator.core.rules import excuse, listed_as_critical, path_rules, rules_version
+from shadow_operator.core.counting.rules import (
+    excuse,
+    listed_as_critical,
+    path_rules,
+    rules_version,
+)
 from tests.support.readings import place, route, spec
 
 SIGNAL = route(name="GET /api/v1/signal/{}")

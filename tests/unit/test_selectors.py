@@ -7,7 +7,7 @@ import pytest
 from shadow_operator.api.enums import Egress
 from shadow_operator.api.names import Role
 from shadow_operator.core import names
-from shadow_operator.core.selectors import conflicts, matches
+from shadow_operator.core.deploying.selectors import conflicts, matches
 from tests.support.manifests import children_of
 
 PRODUCTION = {"app": "shop", "tier": "web"}

@@ -11,11 +11,11 @@ from shadow_operator.api.names import Role
 from shadow_operator.api.reasons import VerdictReason
 from shadow_operator.comparator.counts import Result
 from shadow_operator.comparator.plant import ONE_IN, Planter
-from shadow_operator.core.answer import Answer
-from shadow_operator.core.cloning import clone
-from shadow_operator.core.epochs import wanted_epoch
-from shadow_operator.core.progress import Progress
-from shadow_operator.core.unreadable import read_resource, salvage
+from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.deploying.cloning import clone
+from shadow_operator.core.planning.epochs import wanted_epoch
+from shadow_operator.core.recording.progress import Progress
+from shadow_operator.core.telling.unreadable import read_resource, salvage
 from tests.support.clones import BASE, SETTINGS, merged, production
 from tests.support.comparator import answer, running
 from tests.support.world import World

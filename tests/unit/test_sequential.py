@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow_operator.core.sequential import (
+from shadow_operator.core.numbers.sequential import (
     above,
     below,
     lower_bound,

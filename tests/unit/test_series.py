@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from shadow_operator.core.series import NEWEST, appended
+from shadow_operator.core.numbers.series import NEWEST, appended
 
 INTERVAL = 30.0
 DAY = int(86400 / INTERVAL)

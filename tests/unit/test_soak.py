@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow_operator.api.reasons import SoakReason
-from shadow_operator.core import soak as clock
-from shadow_operator.core.soak import Soak
+from shadow_operator.core.recording import soak as clock
+from shadow_operator.core.recording.soak import Soak
 from tests.support.schema import ROOT
 
 INTERVAL = 30.0

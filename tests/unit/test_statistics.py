@@ -7,7 +7,7 @@ import time
 import pytest
 from scipy import stats
 
-from shadow_operator.core.statistics import (
+from shadow_operator.core.numbers.statistics import (
     at_least,
     at_most,
     lower_bound,

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from shadow_operator.api.evidence import Place, PlaceKind
 from shadow_operator.api.spec import Comparison
-from shadow_operator.core.answer import Answer
-from shadow_operator.core.compare import compare
-from shadow_operator.core.counts import counts_of
-from shadow_operator.core.differing import edges_of, named
-from shadow_operator.core.rules import excuse, number_edges
-from shadow_operator.core.shape import Shape
-from shadow_operator.core.tally import tally
+from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.comparing.compare import compare
+from shadow_operator.core.comparing.differing import edges_of, named
+from shadow_operator.core.comparing.shape import Shape
+from shadow_operator.core.counting.counts import counts_of
+from shadow_operator.core.counting.rules import excuse, number_edges
+from shadow_operator.core.counting.tally import tally
 from tests.support.readings import route, snapshot, spec
 
 ROUTE = route(name="GET /a")

@@ -6,7 +6,7 @@ import pytest
 
 from shadow_operator.api.enums import MirrorProvider, RequestedPhase
 from shadow_operator.api.errors import InvalidSpec
-from shadow_operator.core.unreadable import names_production, read_resource, salvage
+from shadow_operator.core.telling.unreadable import names_production, read_resource, salvage
 from tests.support.world import World
 
 NONSENSE: dict[str, Any] = {"samplingPercent": "many"}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow_operator.core.ledger import Ledger, begin, decode, encode, size
-from shadow_operator.core.series import appended
+from shadow_operator.core.numbers.series import appended
+from shadow_operator.core.recording.ledger import Ledger, begin, decode, encode, size
+from shadow_operator.core.recording.usage import UNIT, Usage, UsageRecord, Use, taken
 from shadow_operator.core.snapshot import Amount, Bounds, Found, Missing, Pod, PodUsage, Unknown
-from shadow_operator.core.usage import UNIT, Usage, UsageRecord, Use, taken
 from tests.support import memory
 from tests.support.memory import MIB, collected, noisy
 

@@ -7,13 +7,13 @@ import pytest
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.evidence import ComparatorConfig, PlaceCount, RouteCounts, Target
 from shadow_operator.comparator.counts import Rules
-from shadow_operator.core.answer import Answer
-from shadow_operator.core.compare import compare
-from shadow_operator.core.counts import counts_of
-from shadow_operator.core.judgement import Ledger, Subject, begin, hints, judge
-from shadow_operator.core.ledger import process_of
-from shadow_operator.core.shape import Shape
-from shadow_operator.core.tally import Tally, tally
+from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.comparing.compare import compare
+from shadow_operator.core.comparing.shape import Shape
+from shadow_operator.core.counting.counts import counts_of
+from shadow_operator.core.counting.tally import Tally, tally
+from shadow_operator.core.judging.judgement import Ledger, Subject, begin, hints, judge
+from shadow_operator.core.recording.ledger import process_of
 from tests.support.readings import EPOCH, control, place, route, snapshot, spec
 
 STATE, MARKER = "$.state text", "header:x-learning extra"

@@ -6,7 +6,7 @@ from shadow_operator.api.evidence import ComparatorConfig, Target
 from shadow_operator.comparator import export
 from shadow_operator.comparator.counts import Counts, Result, Rules
 from shadow_operator.comparator.warming import WARM_ANSWERS, WARM_SECONDS, Warming
-from shadow_operator.core.answer import Answer
+from shadow_operator.core.comparing.answer import Answer
 
 
 def test_a_pod_is_warm_after_enough_answers_and_enough_time() -> None:

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import httpx
 
-from shadow_operator.core import envoy, envoy_bins, envoy_mix, mix
-from shadow_operator.core.envoy_http import PERCENT_KEY
+from shadow_operator.core.comparing import mix
+from shadow_operator.core.deploying import envoy, envoy_mix
+from shadow_operator.core.deploying.envoy_http import PERCENT_KEY
+from shadow_operator.core.numbers import envoy_bins
 from shadow_operator.core.snapshot import Found, Item, MirrorReading, Unknown
 
 TIMEOUT_SECONDS: Final = 2.0

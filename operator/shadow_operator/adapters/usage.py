@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from shadow_operator.adapters.kubernetes import KubernetesApi
-from shadow_operator.core import metered
+from shadow_operator.core.recording import metered
 from shadow_operator.core.snapshot import (
     Found,
     Item,

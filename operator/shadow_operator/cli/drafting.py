@@ -13,11 +13,11 @@ from shadow_operator.api.presets import HAL9
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.reads import SETTINGS
-from shadow_operator.core import cloning
+from shadow_operator.core.deploying import cloning
+from shadow_operator.core.deploying.serving import serving
 from shadow_operator.core.errors import CannotClone
-from shadow_operator.core.load import LARGEST_LOAD
-from shadow_operator.core.preflight import remedy
-from shadow_operator.core.serving import serving
+from shadow_operator.core.judging.load import LARGEST_LOAD
+from shadow_operator.core.planning.preflight import remedy
 
 Manifest = dict[str, Any]
 

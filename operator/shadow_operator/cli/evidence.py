@@ -10,14 +10,14 @@ from typing import Final
 
 from shadow_operator.api.spec import Spec
 from shadow_operator.cli.errors import CliError, Exit
-from shadow_operator.core import envoy_bins
-from shadow_operator.core.baseline import Baseline
-from shadow_operator.core.history import history
-from shadow_operator.core.intervals import Latency
-from shadow_operator.core.ledger import Ledger, UnreadableLedger, decode
+from shadow_operator.core.judging.history import history
+from shadow_operator.core.numbers import envoy_bins
 from shadow_operator.core.pods import PRODUCTION
-from shadow_operator.core.production import Course
-from shadow_operator.core.usage import ROLES, UsageRecord
+from shadow_operator.core.recording.baseline import Baseline
+from shadow_operator.core.recording.intervals import Latency
+from shadow_operator.core.recording.ledger import Ledger, UnreadableLedger, decode
+from shadow_operator.core.recording.production import Course
+from shadow_operator.core.recording.usage import ROLES, UsageRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,13 @@ from urllib.parse import quote
 from shadow_operator.api.names import LABEL_SHADOW, PLURAL
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.cli.access import Access
-from shadow_operator.core import entry, evidence, metered, mirror, names
-from shadow_operator.core.outlook import Surroundings
+from shadow_operator.core import names
+from shadow_operator.core.deploying import entry, mirror
+from shadow_operator.core.deploying.selectors import SELECTING_KINDS
+from shadow_operator.core.planning import evidence
+from shadow_operator.core.planning.outlook import Surroundings
 from shadow_operator.core.pods import read_pod
-from shadow_operator.core.selectors import SELECTING_KINDS
+from shadow_operator.core.recording import metered
 from shadow_operator.core.snapshot import (
     Found,
     Item,

@@ -23,8 +23,8 @@ from shadow_operator.api.names import LABEL_ROLE, LABEL_SHADOW, Role
 from shadow_operator.cli.commands import samples
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Target
-from shadow_operator.core.answer import Answer, Text
-from shadow_operator.core.replay import Counted, count
+from shadow_operator.core.comparing.answer import Answer, Text
+from shadow_operator.core.counting.replay import Counted, count
 
 if TYPE_CHECKING:
     from shadow_operator.api.resource import ShadowDeployment

@@ -13,7 +13,7 @@ import httptools
 
 from shadow_operator.comparator.counts import ERROR, TIMEOUT, Result
 from shadow_operator.comparator.room import Room
-from shadow_operator.core.answer import MEMORY, Answer
+from shadow_operator.core.comparing.answer import MEMORY, Answer
 
 MAX_IDLE: Final = 64
 """Kept connections per address."""

@@ -9,13 +9,13 @@ from shadow_operator.api.evidence import ComparatorConfig, PlaceKind
 from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
 from shadow_operator.comparator.sketch import SMALLEST, Latencies
 from shadow_operator.comparator.warming import Warming
-from shadow_operator.core import mix
-from shadow_operator.core.answer import Answer, IncomparableError, proves_nothing
-from shadow_operator.core.compare import Difference, Pods, compare
-from shadow_operator.core.differing import Edges, edges_of
-from shadow_operator.core.named import rule_matcher
-from shadow_operator.core.routes import OTHER, Route, Routes
-from shadow_operator.core.shape import Shape
+from shadow_operator.core.comparing import mix
+from shadow_operator.core.comparing.answer import Answer, IncomparableError, proves_nothing
+from shadow_operator.core.comparing.compare import Difference, Pods, compare
+from shadow_operator.core.comparing.differing import Edges, edges_of
+from shadow_operator.core.comparing.named import rule_matcher
+from shadow_operator.core.comparing.routes import OTHER, Route, Routes
+from shadow_operator.core.comparing.shape import Shape
 
 MAX_ROUTES: Final = 200
 SIGNATURES: Final = 256

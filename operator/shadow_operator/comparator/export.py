@@ -25,9 +25,9 @@ from shadow_operator.comparator.counts import (
     SignatureTally,
 )
 from shadow_operator.comparator.sketch import merged, wire
-from shadow_operator.core.compare import Difference
-from shadow_operator.core.instances import merged as merged_trend
-from shadow_operator.core.shape import Node
+from shadow_operator.core.comparing.compare import Difference
+from shadow_operator.core.comparing.instances import merged as merged_trend
+from shadow_operator.core.comparing.shape import Node
 
 
 def routes(counts: Counts) -> tuple[RouteCounts, ...]:

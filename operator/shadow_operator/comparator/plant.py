@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from shadow_operator.comparator.counts import Result
-from shadow_operator.core.answer import Answer, IncomparableError, Text
-from shadow_operator.core.fold import (
+from shadow_operator.core.comparing.answer import Answer, IncomparableError, Text
+from shadow_operator.core.comparing.fold import (
     identifier_family,
     looks_like_data,
     number_scale,

@@ -14,8 +14,7 @@ from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.api.names import API_VERSION, FIELD_MANAGER, FINALIZER, KIND
 from shadow_operator.controller.filing import keep_report
 from shadow_operator.core.actions import Annotation, Event, Plan
-from shadow_operator.core.children import lets_copies_in
-from shadow_operator.core.refused import Refusals, Refused, announced, explained, marked
+from shadow_operator.core.deploying.children import lets_copies_in
 from shadow_operator.core.snapshot import (
     Found,
     Manifest,
@@ -25,7 +24,8 @@ from shadow_operator.core.snapshot import (
     Unknown,
     found,
 )
-from shadow_operator.core.status import unconfirmed
+from shadow_operator.core.telling.refused import Refusals, Refused, announced, explained, marked
+from shadow_operator.core.telling.status import unconfirmed
 
 _log = structlog.get_logger(__name__)
 

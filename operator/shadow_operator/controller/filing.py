@@ -8,11 +8,11 @@ import structlog
 from shadow_operator.adapters.kubernetes import ApiError, KubernetesApi
 from shadow_operator.api.names import LABEL_REPORT
 from shadow_operator.api.resource import ShadowDeployment
-from shadow_operator.core import reports
 from shadow_operator.core.actions import Plan
-from shadow_operator.core.ledger import UnreadableLedger
+from shadow_operator.core.recording.ledger import UnreadableLedger
 from shadow_operator.core.snapshot import Found, Manifest, ObjectRef, Snapshot
-from shadow_operator.core.status import unreported
+from shadow_operator.core.telling import reports
+from shadow_operator.core.telling.status import unreported
 from shadow_operator.report.kept import config_map
 
 _log = structlog.get_logger(__name__)

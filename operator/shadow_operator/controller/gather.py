@@ -18,12 +18,14 @@ from shadow_operator.api.names import API_VERSION, KIND, LABEL_SHADOW, Role
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.controller import metrics
 from shadow_operator.controller.workers import Key
-from shadow_operator.core import entry, evidence, mirror, names, room
+from shadow_operator.core import names
+from shadow_operator.core.deploying import entry, mirror
+from shadow_operator.core.deploying.selectors import SELECTING_KINDS
+from shadow_operator.core.deploying.serving import serving
 from shadow_operator.core.errors import CannotClone
+from shadow_operator.core.planning import evidence, room
+from shadow_operator.core.planning.situation import Situation
 from shadow_operator.core.pods import read_pod
-from shadow_operator.core.selectors import SELECTING_KINDS
-from shadow_operator.core.serving import serving
-from shadow_operator.core.situation import Situation
 from shadow_operator.core.snapshot import (
     AlertReading,
     Found,
@@ -41,7 +43,7 @@ from shadow_operator.core.snapshot import (
     Unknown,
     found,
 )
-from shadow_operator.core.unreadable import read_resource, salvage
+from shadow_operator.core.telling.unreadable import read_resource, salvage
 
 
 @dataclass(frozen=True, slots=True)

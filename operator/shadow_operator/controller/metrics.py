@@ -13,9 +13,9 @@ from shadow_operator.api.enums import Learning, RequestedPhase
 from shadow_operator.api.names import Role
 from shadow_operator.api.presets import Preset
 from shadow_operator.api.resource import ShadowDeployment
+from shadow_operator.core.deploying.serving import metrics_port, serving
 from shadow_operator.core.errors import CannotClone
-from shadow_operator.core.meter import MOST_PROCESSES
-from shadow_operator.core.serving import metrics_port, serving
+from shadow_operator.core.recording.meter import MOST_PROCESSES
 from shadow_operator.core.snapshot import (
     Found,
     Item,

@@ -12,21 +12,22 @@ from shadow_operator.api.errors import InvalidSpec
 from shadow_operator.api.names import FINALIZER
 from shadow_operator.api.reasons import Reason
 from shadow_operator.api.status import Status
-from shadow_operator.core import annotations, changes, events, evidence, reports, status
-from shadow_operator.core.acceptance import Refusal, refusal
 from shadow_operator.core.actions import Plan
-from shadow_operator.core.down import down
+from shadow_operator.core.deploying.ownership import earlier
 from shadow_operator.core.errors import CannotClone, CannotMirror
-from shadow_operator.core.isolation import isolation
-from shadow_operator.core.ownership import earlier
-from shadow_operator.core.progress import Progress
-from shadow_operator.core.situation import Situation
+from shadow_operator.core.planning import changes, evidence
+from shadow_operator.core.planning.acceptance import Refusal, refusal
+from shadow_operator.core.planning.down import down
+from shadow_operator.core.planning.isolation import isolation
+from shadow_operator.core.planning.situation import Situation
+from shadow_operator.core.planning.steps import Steps
+from shadow_operator.core.planning.up import foreseen, up
+from shadow_operator.core.planning.upkeep import upkeep
+from shadow_operator.core.recording.progress import Progress
 from shadow_operator.core.snapshot import Found, Snapshot, Unknown
-from shadow_operator.core.steps import Steps
-from shadow_operator.core.unreadable import names_production, read_resource, salvage
-from shadow_operator.core.up import foreseen, up
-from shadow_operator.core.upkeep import upkeep
-from shadow_operator.core.view import View
+from shadow_operator.core.telling import annotations, events, reports, status
+from shadow_operator.core.telling.unreadable import names_production, read_resource, salvage
+from shadow_operator.core.telling.view import View
 
 _SOON: Final = 2.0
 """Seconds until the next look while the operator's own work is under way."""

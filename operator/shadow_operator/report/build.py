@@ -8,10 +8,11 @@ from shadow_operator.api.enums import GateMode, Phase, RequestedPhase, SelfTest
 from shadow_operator.api.reasons import ConditionType
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.api.spec import Spec
-from shadow_operator.core import latency, reports
-from shadow_operator.core.ledger import Ledger, decode
-from shadow_operator.core.progress import Progress
-from shadow_operator.core.tally import Tally, tally
+from shadow_operator.core.counting.tally import Tally, tally
+from shadow_operator.core.judging import latency
+from shadow_operator.core.recording.ledger import Ledger, decode
+from shadow_operator.core.recording.progress import Progress
+from shadow_operator.core.telling import reports
 from shadow_operator.report import differences, method, series
 from shadow_operator.report.model import (
     Configuration,

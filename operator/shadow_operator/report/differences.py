@@ -5,12 +5,12 @@ from math import ceil
 from typing import Final
 
 from shadow_operator.api.spec import Comparison
-from shadow_operator.core.differences import Difference as Judged
-from shadow_operator.core.proposals import proposal
-from shadow_operator.core.shape import FOLDED
-from shadow_operator.core.statistics import upper_bound
-from shadow_operator.core.tally import Tally
-from shadow_operator.core.variations import LEVEL
+from shadow_operator.core.comparing.shape import FOLDED
+from shadow_operator.core.counting.differences import Difference as Judged
+from shadow_operator.core.counting.proposals import proposal
+from shadow_operator.core.counting.tally import Tally
+from shadow_operator.core.counting.variations import LEVEL
+from shadow_operator.core.numbers.statistics import upper_bound
 from shadow_operator.report.model import Difference
 
 MOST: Final = 20

@@ -7,7 +7,7 @@ from shadow_operator.api.base import utc_text
 from shadow_operator.api.names import LABEL_REPORT
 from shadow_operator.api.resource import ShadowDeployment
 from shadow_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY
-from shadow_operator.core.reports import ANNOTATION_WRITTEN
+from shadow_operator.core.telling.reports import ANNOTATION_WRITTEN
 from shadow_operator.report.build import build
 from shadow_operator.report.markdown import markdown
 from shadow_operator.report.model import Report

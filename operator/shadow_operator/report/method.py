@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from shadow_operator.api.enums import MirrorProvider, ReferenceMode, SelfTest
 from shadow_operator.api.spec import Spec
-from shadow_operator.core.ledger import Ledger
-from shadow_operator.core.tally import Tally, is_controlled
+from shadow_operator.core.counting.tally import Tally, is_controlled
+from shadow_operator.core.recording.ledger import Ledger
 from shadow_operator.core.wording import count, duration, percent
 
 _NAMED = 5

@@ -6,18 +6,18 @@ from typing import Final
 
 from shadow_operator.api.enums import UsedBy
 from shadow_operator.api.spec import Spec
-from shadow_operator.core import envoy_bins
-from shadow_operator.core.blocks import effect_of
-from shadow_operator.core.histogram import Histogram
-from shadow_operator.core.history import Span as Seen
-from shadow_operator.core.history import history
-from shadow_operator.core.intervals import Latency
-from shadow_operator.core.ledger import Ledger
-from shadow_operator.core.production import Course as Interval
-from shadow_operator.core.rates import LEVEL
-from shadow_operator.core.sequential import upper_bound
-from shadow_operator.core.tally import Tally
-from shadow_operator.core.usage import ROLES
+from shadow_operator.core.counting.blocks import effect_of
+from shadow_operator.core.counting.tally import Tally
+from shadow_operator.core.judging.history import Span as Seen
+from shadow_operator.core.judging.history import history
+from shadow_operator.core.judging.rates import LEVEL
+from shadow_operator.core.numbers import envoy_bins
+from shadow_operator.core.numbers.histogram import Histogram
+from shadow_operator.core.numbers.sequential import upper_bound
+from shadow_operator.core.recording.intervals import Latency
+from shadow_operator.core.recording.ledger import Ledger
+from shadow_operator.core.recording.production import Course as Interval
+from shadow_operator.core.recording.usage import ROLES
 from shadow_operator.core.wording import duration
 from shadow_operator.report.model import (
     Distribution,

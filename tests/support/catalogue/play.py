@@ -13,7 +13,7 @@ import httpx
 from shadow_operator.adapters import layers
 from shadow_operator.api.evidence import ComparatorConfig, Target
 from shadow_operator.api.presets import HAL9
-from shadow_operator.core import usage
+from shadow_operator.core.recording import usage
 from shadow_operator.core.snapshot import Amount, Bounds, Found, Pod, PodUsage
 from tests.support.catalogue import processes
 from tests.support.catalogue.cases import (

@@ -9,7 +9,7 @@ from shadow_operator.api.evidence import ComparatorSnapshot, PathRule, RouteCoun
 from shadow_operator.api.presets import HAL9
 from shadow_operator.api.spec import Spec
 from shadow_operator.api.status import Gate, TopDifference
-from shadow_operator.core.judgement import (
+from shadow_operator.core.judging.judgement import (
     Judgement,
     Ledger,
     Subject,

@@ -15,7 +15,7 @@ from shadow_operator.cli.text import NO, NOT_ASKED, UNKNOWN, YES, mark
 
 if TYPE_CHECKING:
     from shadow_operator.cli.reads import Reads
-    from shadow_operator.core.outlook import Finding
+    from shadow_operator.core.planning.outlook import Finding
 
 Manifest = dict[str, Any]
 
@@ -118,8 +118,8 @@ def _plain(finding: "Finding") -> dict[str, str | None]:
 def _look(target: Target, manifest: Manifest, rate: float | None) -> tuple["Finding", ...]:
     from shadow_operator.api.resource import ShadowDeployment  # noqa: PLC0415
     from shadow_operator.cli import reads  # noqa: PLC0415
-    from shadow_operator.core.outlook import Look  # noqa: PLC0415
-    from shadow_operator.core.preflight import findings  # noqa: PLC0415
+    from shadow_operator.core.planning.outlook import Look  # noqa: PLC0415
+    from shadow_operator.core.planning.preflight import findings  # noqa: PLC0415
 
     name, namespace = manifest["metadata"]["name"], target.access.namespace
     live = next((one for one in target.access.list() if one["metadata"]["name"] == name), {})

@@ -1,0 +1,1 @@
+"""What differs between two answers: places, and never a value."""

@@ -1,0 +1,1 @@
+"""What the operator creates, as plain manifests: clones unlike production, comparator, mirror."""

@@ -1,0 +1,1 @@
+"""Gates, each a small function of one case; and the verdict that they add up to."""

@@ -1,0 +1,112 @@
+"""What status says about production: how it runs under mirroring against how it ran without."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shadow_operator.api.enums import GateName, GateResult, MirrorProvider
+from shadow_operator.api.spec import Spec
+from shadow_operator.api.status import Gate, Quantiles
+from shadow_operator.core.judging.case import Case, Outcome, not_applicable
+from shadow_operator.core.recording import guard, harm
+from shadow_operator.core.recording.guard import GuardState
+from shadow_operator.core.recording.ledger import Ledger
+from shadow_operator.core.recording.production import Course
+from shadow_operator.core.wording import count
+
+LEAST_WATCHED: Final = 300
+"""Requests under mirroring that the guard has to have judged before it says that all is well."""
+UNSEEN: Final = (
+    "Your own mirror sends the copies, and no preset names production's metrics, so its requests "
+    "are not seen here, nor guarded."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Production in the newest intervals under mirroring, and what it is compared with."""
+
+    now: Course
+    normal: Course | None
+
+    @property
+    def sentence(self) -> str:
+        """Give the numbers: `p50 12.3 ms (12.1 ms before), ...`."""
+        shown = ", ".join(
+            f"{m.name} {m.shown(m.value(self.now))}"
+            + (f" ({m.shown(m.value(self.normal))} before)" if self.normal else "")
+            for m in harm.MEASURES
+        )
+        return f"{shown} in the last {self.now.seconds:.0f} s under mirroring."
+
+
+def impact(spec: Spec, ledger: Ledger) -> Impact | None:
+    """Return the numbers of now; None where nothing was timed under mirroring lately."""
+    now = guard.lately(spec, ledger.production)
+    if not now or not any(course.bins for course in now):
+        return None
+    normal = guard.normal(spec, ledger.guard, ledger.production, now)
+    timed = any(course.bins for course in normal)
+    return Impact(harm.pooled(now), harm.pooled(normal) if timed else None)
+
+
+def quantiles(ledger: Ledger) -> Quantiles | None:
+    """Return the latency of production in its newest interval."""
+    newest = ledger.production[-1] if ledger.production else None
+    if newest is None or not newest.bins:
+        return None
+    return Quantiles(p50=f"{newest.p50:.1f}", p99=f"{newest.p99:.1f}")
+
+
+def unreadable(spec: Spec, ledger: Ledger) -> str:
+    """Say why production's requests can't be read now; empty where they can."""
+    if spec.mirror.provider is MirrorProvider.ENVOY or not ledger.meter.problem:
+        return ""
+    return f"Production's own metrics can't be read, so nothing is guarded: {ledger.meter.problem}."
+
+
+def production_impact(case: Case) -> Outcome:
+    """Production runs no worse than without copies, as far as its guard can tell."""
+    name, record = GateName.PRODUCTION_IMPACT, case.ledger.guard
+    if not case.spec.sees_production:
+        return not_applicable(name, UNSEEN)
+    suspected = f"{record.message}; copies are off to see whether it recovers."
+    problem = unreadable(case.spec, case.ledger)
+    for holds, result, text in (
+        (record.paused(case.spec), GateResult.FAILED, record.message),
+        (record.state is GuardState.SUSPECTED, GateResult.INCONCLUSIVE, suspected),
+        (record.state is GuardState.DEGRADED, GateResult.INCONCLUSIVE, record.message),
+        (problem, GateResult.ERROR, problem),
+    ):
+        if holds:
+            return Outcome(_gate(case, result, text))
+    if record.watched < LEAST_WATCHED:
+        text = (
+            f"{count(record.watched)} requests of production were judged under mirroring; "
+            f"{count(LEAST_WATCHED)} are needed."
+        )
+        # Where requests are rare, more time alone need not help.
+        early = case.ledger.mirrored < 2 * guard.NORMAL_SECONDS + case.spec.guard.for_seconds
+        return Outcome(_gate(case, GateResult.INCONCLUSIVE, text), on_course=early)
+    seen = impact(case.spec, case.ledger)
+    numbers = f" Now {seen.sentence}" if seen else ""
+    return Outcome(
+        _gate(
+            case,
+            GateResult.PASSED,
+            f"No harm in {count(record.watched)} requests of production under mirroring.{numbers}",
+        )
+    )
+
+
+def _gate(case: Case, result: GateResult, message: str) -> Gate:
+    limits, by_envoy = case.spec.guard, case.spec.mirror.provider is MirrorProvider.ENVOY
+    return Gate(
+        name=GateName.PRODUCTION_IMPACT,
+        result=result,
+        threshold=(
+            f"p50 +{limits.max_p50_increase_percent}% p99 +{limits.max_p99_increase_percent}%"
+        ),
+        samples=case.ledger.guard.watched,
+        source="envoy" if by_envoy else case.ledger.meter.source or "metrics",
+        message=message,
+    )

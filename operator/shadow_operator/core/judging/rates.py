@@ -1,0 +1,180 @@
+"""Gates on rates: their bounds hold at every look, so that they are judged at every interval."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from shadow_operator.api.base import ratio
+from shadow_operator.api.enums import GateName, GateResult
+from shadow_operator.api.spec import ExcessGate
+from shadow_operator.api.status import Gate
+from shadow_operator.core.counting.tally import RouteTally, Tally
+from shadow_operator.core.judging.case import (
+    Case,
+    Outcome,
+    concluded,
+    inconclusive,
+    not_applicable,
+    wanted,
+)
+from shadow_operator.core.numbers import excess
+from shadow_operator.core.numbers.sequential import lower_bound, trials_below, upper_bound
+from shadow_operator.core.wording import count, duration, percent
+
+LEVEL: Final = 0.05
+"""Chance, over a whole run, that a rate passes at any interval although it is not good enough."""
+FALSE_FAILURES: Final = 0.01
+"""Chance, over a whole run, that any rate fails at any interval although it is good enough."""
+FAILING_LEVEL: Final = FALSE_FAILURES / 4
+"""What each of the three gates has of that; the fourth part is for all routes together."""
+EARLY_PAIRS: Final = 100
+"""No rate fails before so many pairs: a start is not a trend."""
+BURSTS: Final = 1.5
+"""Design effect from which it is said."""
+_NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
+
+
+def passes(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
+    """Return whether events are shown to be rarer than `limit`; `effect` of them count as one."""
+    return upper_bound(events / effect, trials / effect, LEVEL) < limit
+
+
+def fails(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
+    """Return whether events are shown to be more frequent than `limit`; as `passes`."""
+    if trials < EARLY_PAIRS:
+        return False
+    return lower_bound(events / effect, trials / effect, FAILING_LEVEL) > limit
+
+
+def match_rate(case: Case) -> Outcome:
+    """Response match rate (runbook: > 99.9 %)."""
+    name, tally = GateName.MATCH_RATE, case.tally
+    if not case.compares:
+        return not_applicable(name, "There is no reference to match.")
+    minimum = ratio(case.spec.gates.match_rate.min_percent)
+    decided, pending = tally.compared, tally.pending
+    if not decided + pending:
+        return inconclusive(name, "No pair was compared yet.")
+    # What is undecided counts against passing, and for not failing.
+    total, bad = decided + pending, tally.mismatched + pending + tally.unshown
+    limit, effect = 1 - minimum, case.design_effect
+
+    needed = trials_below(tally.mismatched / effect, limit, LEVEL)
+    rate = _Rate(
+        passes=passes(bad, total, limit, effect),
+        fails=fails(tally.mismatched, total, limit, effect),
+        needed=None if needed is None else ceil(needed * effect),
+        trials=total,
+        hangs=passes(tally.mismatched, total, limit, effect),
+    )
+    gate = Gate(
+        name=name,
+        result=GateResult.INCONCLUSIVE,
+        observed=percent(tally.matched / decided) if decided else None,
+        threshold=f"> {case.spec.gates.match_rate.min_percent}%",
+        bound=percent(1 - upper_bound(bad / effect, total / effect, LEVEL)),
+        samples=total,
+        source="comparator",
+    )
+    return _judged(case, gate, rate, _match_sentence(tally, effect))
+
+
+def _match_sentence(tally: Tally, effect: float) -> str:
+    judged = "" if tally.judged_share is None else f" ({percent(tally.judged_share)} judged)"
+    text = f"{count(tally.matched)} of {count(tally.compared)} pairs match{judged}"
+    if tally.pending:
+        text += f"; {count(tally.pending)} more need controls that tell noise from change"
+    if tally.unshown:
+        text += f"; of {count(tally.unshown)} expected ones it is not shown yet that they are rare"
+    worst = next((d for d in tally.differences if d.counts), None)
+    if worst:
+        text += f"; most often {worst.sentence()} in {count(worst.pairs)} pairs"
+    if effect >= BURSTS:
+        text += f"; mismatches come in bursts, so that {effect:.1f} count as one"
+    return text
+
+
+def shadow_errors(case: Case) -> Outcome:
+    """Errors of the shadow in excess of the reference's (runbook: response errors are not OK)."""
+    return _excess(case, GateName.SHADOW_ERRORS, case.spec.gates.shadow_errors, "errors")
+
+
+def timeouts(case: Case) -> Outcome:
+    """Timeouts of the shadow in excess of the reference's (runbook: no timeouts)."""
+    return _excess(case, GateName.TIMEOUTS, case.spec.gates.timeouts, "timeouts")
+
+
+def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outcome:
+    trials = case.tally.attempts
+    if not trials:
+        return inconclusive(name, "Nothing was sent to the shadow yet.")
+    limit = ratio(settings.max_excess_percent)
+    shadow, reference = case.tally.total(f"shadow_{what}"), case.tally.total(f"reference_{what}")
+
+    most = excess.upper_bound(shadow, reference, trials, LEVEL)
+    rate = _Rate(
+        passes=most <= limit,
+        fails=excess.lower_bound(shadow, reference, trials, FAILING_LEVEL) > limit,
+        needed=excess.requests_below(shadow, reference, limit, LEVEL),
+        trials=trials,
+    )
+    gate = Gate(
+        name=name,
+        result=GateResult.INCONCLUSIVE,
+        observed=_points((shadow - reference) / trials),
+        threshold=f"<= {settings.max_excess_percent}%",
+        bound=_points(most),
+        samples=trials,
+        source="comparator",
+    )
+    sentence = (
+        f"{count(shadow)} {what} of the shadow against {count(reference)} of the reference in "
+        f"{count(trials)} requests{_mostly(case.tally, what)}"
+    )
+    return _judged(case, gate, rate, sentence)
+
+
+def _mostly(tally: Tally, what: str) -> str:
+    """Name the route where the shadow fails most in excess of the reference."""
+
+    def more(route: RouteTally) -> int:
+        failed: int = getattr(route, f"shadow_{what}") - getattr(route, f"reference_{what}")
+        return failed
+
+    worst = max(tally.routes, key=more)
+    return f", most of them in {worst.name}" if more(worst) > 0 else ""
+
+
+def _points(difference: float) -> str:
+    return f"{difference * 100:+.3f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    passes: bool
+    fails: bool
+    needed: int | None
+    """Trials with which it passes if no further failure comes; None: never."""
+    trials: int
+    hangs: bool = False
+    """Whether it would pass if all undecided pairs turned out well."""
+
+
+def _judged(case: Case, gate: Gate, rate: _Rate, sentence: str) -> Outcome:
+    """Judge a rate by the bounds of now."""
+    if rate.fails and rate.trials >= EARLY_PAIRS:
+        return Outcome(concluded(gate, GateResult.FAILED, f"{sentence}."))
+    if rate.passes:
+        return Outcome(concluded(gate, GateResult.PASSED, f"{sentence}."))
+    if rate.hangs:
+        text = f"{sentence}; the decision waits for what is undecided."
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text), on_course=not case.soaked)
+    if rate.needed is None:
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}. {_NEVER}"))
+    needs = case.needs(max(1, rate.needed - rate.trials))
+    text, eta = f"{sentence}; {wanted(needs)}", needs.eta_seconds
+    late = eta is not None and not case.soaked and eta > case.remaining_soak
+    if late:
+        text += f", which is more than the {duration(case.remaining_soak)} that the soak still has"
+    on_course = eta is not None and eta <= case.remaining_soak
+    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{text}.", needs), on_course=on_course)

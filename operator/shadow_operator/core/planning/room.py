@@ -1,0 +1,113 @@
+"""Reads from a snapshot how much room there is (`core/recording/headroom`)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from shadow_operator.api.names import LABEL_ROLE
+from shadow_operator.core.planning.situation import Situation
+from shadow_operator.core.pods import read_amount, read_bounds
+from shadow_operator.core.recording.headroom import Asked, Headroom
+from shadow_operator.core.snapshot import (
+    Amount,
+    Found,
+    Manifest,
+    Missing,
+    RoomReading,
+    Unknown,
+    found,
+)
+
+
+def is_open(situation: Situation) -> bool:
+    """Whether it is still to be read: before the first copy, until nodes could be read."""
+    progress = situation.progress
+    return situation.wants_clones and progress.headroom != situation.epoch
+
+
+def read(situation: Situation) -> Headroom | None:
+    """Read it, once all Deployments are there, because they say what is asked for; else None."""
+    live = [found(situation.deployment(role)) for role in situation.roles]
+    there = [deployment for deployment in live if deployment is not None]
+    return read_for(situation, there) if len(there) == len(live) else None
+
+
+def read_for(situation: Situation, deployments: Iterable[Manifest]) -> Headroom | None:
+    """Read it for pods of these Deployments; None where nothing was read."""
+    room = situation.snapshot.room
+    if room is None:
+        return None
+    asked = _asked(deployments)
+    nodes = found(room.nodes)
+    total = sum((node.allocatable for node in nodes or ()), Amount())
+    used, problem = _used(situation, room)
+    known = Headroom(
+        nodes=len(nodes or ()),
+        cpu=total.cpu,
+        memory=total.memory,
+        used_cpu=used.cpu if used else None,
+        used_memory=used.memory if used else None,
+        problem=problem[:160],
+        quota_problem=room.quotas.reason[:60] if isinstance(room.quotas, Unknown) else "",
+        asked=asked,
+    )
+    return known.model_copy(update={"quota": _short_quota(situation, room, known.all_asked)[:160]})
+
+
+def _asked(deployments: Iterable[Manifest]) -> dict[str, Asked]:
+    asked: dict[str, Asked] = {}
+    for deployment in deployments:
+        spec = deployment["spec"]
+        role = spec["template"]["metadata"]["labels"][LABEL_ROLE]
+        each = sum(
+            (one.requests for one in read_bounds(spec["template"]["spec"]).values()), Amount()
+        )
+        asked[role] = Asked(pods=spec.get("replicas", 1), cpu=each.cpu, memory=each.memory)
+    return asked
+
+
+def _used(situation: Situation, room: RoomReading) -> tuple[Amount | None, str]:
+    """Give what the nodes use without our pods, or why that is not known."""
+    nodes, usage = room.nodes, room.usage
+    if not isinstance(nodes, Found):
+        return None, f"nodes are not known ({_why(nodes, 'nodes')})"
+    if not nodes.value:
+        return None, "no node takes pods without a toleration"
+    if not isinstance(usage, Found):
+        return None, f"what nodes use is not known ({_why(usage, 'metrics API')})"
+    lacking = [node.name for node in nodes.value if node.name not in usage.value]
+    if lacking:
+        return None, f"what {len(lacking)} of {len(nodes.value)} nodes use is not known"
+    samples = found(situation.snapshot.usage) or {}
+    ours = (samples[pod.name].total for pod in situation.pods if pod.name in samples)
+    total = sum((usage.value[node.name] for node in nodes.value), Amount())
+    return total - sum(ours, Amount()), ""
+
+
+def _why(item: Missing | Unknown, what: str) -> str:
+    return item.reason if isinstance(item, Unknown) else f"the cluster has no {what}"
+
+
+_QUOTA_NAMES: Final = {
+    "requests.cpu": "cpu",
+    "cpu": "cpu",
+    "requests.memory": "memory",
+    "memory": "memory",
+}
+
+
+def _short_quota(situation: Situation, room: RoomReading, asked: Amount) -> str:
+    """Name a quota that leaves too little for the pods of ours that do not run yet."""
+    running = sum((pod.requests for pod in situation.pods), Amount())
+    missing = asked - running
+    for quota in found(room.quotas) or ():
+        status = quota.get("status") or {}
+        for name, kind in _QUOTA_NAMES.items():
+            if name not in (status.get("hard") or {}):
+                continue
+            hard, used = (
+                getattr(read_amount({kind: (status.get(part) or {}).get(name, 0)}), kind)
+                for part in ("hard", "used")
+            )
+            if 0 < getattr(missing, kind) > hard - used:
+                return f"quota {quota['metadata']['name']} leaves too little {name} for the clones"
+    return ""

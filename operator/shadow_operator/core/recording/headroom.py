@@ -1,0 +1,151 @@
+"""Headroom: how much room there was before the first copy of an epoch (runbook, 1.2).
+
+What pods of the whole cluster ask for is not read, since that would mean listing every pod for one
+number; what its nodes use stands for it. What our own pods use is taken off, so that an epoch which
+begins with clones that run is judged as if they did not.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+from shadow_operator.api.enums import GateName, GateResult
+from shadow_operator.api.spec import HeadroomGate
+from shadow_operator.api.status import Gate
+from shadow_operator.core.recording.usage import METRICS_API
+from shadow_operator.core.snapshot import Amount
+from shadow_operator.core.wording import amount, cpu, memory, percent
+
+
+class Asked(BaseModel):
+    """What the pods of one role ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pods: int
+    cpu: int
+    """Millicores, each pod."""
+    memory: int
+    """Bytes, each pod."""
+
+
+class Headroom(BaseModel):
+    """What was read before the first copy. CPU in millicores, memory in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    nodes: int = 0
+    """Nodes that take pods."""
+    cpu: int = 0
+    """What they can give."""
+    memory: int = 0
+    used_cpu: int | None = None
+    """What they use, without our pods; None: not known."""
+    used_memory: int | None = None
+    problem: str = ""
+    """What is not known, and why, as a clause."""
+    quota: str = ""
+    """Which quota leaves too little for the clones, as a clause."""
+    quota_problem: str = ""
+    """Why quotas could not be read, as a clause."""
+    asked: dict[str, Asked] = {}
+    """Role -> what its pods ask for."""
+
+    @property
+    def all_asked(self) -> Amount:
+        """What all our pods ask for."""
+        parts = (Amount(one.cpu, one.memory) * one.pods for one in self.asked.values())
+        return sum(parts, Amount())
+
+
+def is_settled(room: Headroom | None, *, copying: bool) -> bool:
+    """Whether there is nothing more to read: all is known, or the first copy is made."""
+    return copying or (room is not None and room.used_cpu is not None)
+
+
+def judge(settings: HeadroomGate, room: Headroom | None, *, copied: bool) -> Gate:
+    """Judge it; nothing known is `NotApplicable`. `copied`: the first copy was made."""
+    if room is None:
+        return _unread(copied=copied)
+    asked = f"Clones ask for {amount(room.all_asked)}. " if room.asked else ""
+    rest = f"{asked}{_unknown(room)}."
+    gate = Gate(
+        name=GateName.HEADROOM,
+        result=GateResult.FAILED,
+        threshold=f"> {settings.min_cpu_percent}%/{settings.min_memory_percent}%",
+        source=METRICS_API if room.used_cpu is not None else "nodes",
+    )
+    shares = _free_shares(room)
+    if shares:
+        of_cpu, of_memory = (percent(max(0.0, share), 0) for share in shares)
+        gate = gate.model_copy(update={"observed": f"{of_cpu}/{of_memory}"})
+    if over := room.quota or _too_large(room):
+        return gate.model_copy(update={"message": f"{over[0].upper()}{over[1:]}. {rest}"})
+    if not shares:
+        text = f"Headroom is not judged: {room.problem}. {rest}"
+        return gate.model_copy(update={"result": GateResult.NOT_APPLICABLE, "message": text})
+    wanted = settings.min_cpu_percent, settings.min_memory_percent
+    enough = all(100 * have > least for have, least in zip(shares, wanted, strict=True))
+    text = (
+        f"{of_cpu} of CPU and {of_memory} of memory ({amount(_free(room))}) were free on "
+        f"{_nodes(room.nodes)} before the start. {rest}"
+    )
+    result = GateResult.PASSED if enough else GateResult.FAILED
+    return gate.model_copy(update={"result": result, "message": text})
+
+
+def _free(room: Headroom) -> Amount:
+    return Amount(room.cpu, room.memory) - Amount(room.used_cpu or 0, room.used_memory or 0)
+
+
+def _free_shares(room: Headroom) -> tuple[float, float] | None:
+    """Give which share of CPU and memory is free; None where it is not known."""
+    if room.used_cpu is None or room.used_memory is None or not room.cpu or not room.memory:
+        return None
+    return 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory
+
+
+def _unread(*, copied: bool) -> Gate:
+    result = GateResult.NOT_APPLICABLE if copied else GateResult.INCONCLUSIVE
+    text = (
+        "Headroom was not read before the first copy."
+        if copied
+        else "It is read once the clones' Deployments are there."
+    )
+    return Gate(name=GateName.HEADROOM, result=result, message=text)
+
+
+def _unknown(room: Headroom) -> str:
+    """Say what is not known whatever is measured."""
+    if room.quota_problem:
+        return f"Network and quotas are not known (no Prometheus; {room.quota_problem})"
+    return "Network is not known without Prometheus"
+
+
+def _too_large(room: Headroom) -> str:
+    """Say that nodes can't hold the clones, whatever else runs."""
+    if not room.nodes:
+        return ""
+    free, asked = _free(room), room.all_asked
+    if asked.cpu <= free.cpu and asked.memory <= free.memory:
+        return ""
+    return f"{_nodes(room.nodes)} with {amount(free)} free can't hold the clones"
+
+
+def _nodes(number: int) -> str:
+    return "1 node" if number == 1 else f"{number} nodes"
+
+
+def sentence(room: Headroom) -> str:
+    """Say what the pods of each role ask for, and what was free, for status."""
+    parts = (
+        f"{role} {one.pods} x {_each(Amount(one.cpu, one.memory))}"
+        for role, one in room.asked.items()
+    )
+    asked = f"Asked for: {', '.join(parts)}. " if room.asked else ""
+    if room.used_cpu is None or room.used_memory is None:
+        return f"{asked}Free: {room.problem}."
+    return f"{asked}Free before the start: {amount(_free(room))}."
+
+
+def _each(asked: Amount) -> str:
+    known = [cpu(asked.cpu)] if asked.cpu else []
+    return " and ".join([*known, *([memory(asked.memory)] if asked.memory else [])]) or "nothing"
