@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shadow_operator.api.enums import GateName, GateResult
-from shadow_operator.api.evidence import ControlCounts, PathCount, RouteCounts
+from shadow_operator.api.evidence import ControlCounts, PathCount, RouteCounts, Signature
 from shadow_operator.api.status import Gate
 from shadow_operator.core.counting.counts import Counts
 from shadow_operator.core.judging.gates import GATES
@@ -90,6 +90,11 @@ def clean(pairs: int, **changes: Any) -> tuple[RouteCounts, ...]:
 def wrong(where: str, **changes: Any) -> tuple[RouteCounts, ...]:
     """Give 5,000 pairs of which 100 differ at `where`, and only in the shadow."""
     return clean(4900, differing={where: 100}, **proved(where), **changes)
+
+
+def once(where: str) -> Signature:
+    """Give what a single pair showed."""
+    return signature(where, 1, first=10, last=10)
 
 
 def counted(reference: int, pairs: int) -> tuple[RouteCounts, ...]:
@@ -193,6 +198,34 @@ CASES: dict[str, Row] = {
         ),
         INCONCLUSIVE,
         "3 pairs in 2 intervals",
+    ),
+    "one that was seen once and never again is shown to be rare": (
+        CRITICAL,
+        Seen(clean(6_900, signatures=(once("status status 200>404"),))),
+        PASSED,
+        f"No critical difference was reproduced in 6,901 pairs; {ROUTE} status status 200>404, "
+        "seen in 1, is rarer than 0.1%.",
+    ),
+    "too few pairs show that it is rare": (
+        CRITICAL,
+        Seen(clean(6_000, signatures=(once("status status 200>404"),))),
+        INCONCLUSIVE,
+        "or 850 more pairs of the route, which show that it is rarer than 0.1%",
+    ),
+    "what comes again is not rare, though nobody knows yet whether it is noise": (
+        CRITICAL,
+        Seen(clean(90_000, differing={"status status 200>404": 3}, uniform=control(10))),
+        INCONCLUSIVE,
+        "not decided yet",
+    ),
+    "at a place that people call critical once is not rare": (
+        CRITICAL,
+        Seen(
+            clean(90_000, signatures=(once("$.balance number 1e-1"),)),
+            {"comparison": {"critical": [{"path": "$.balance", "reason": "money"}]}},
+        ),
+        INCONCLUSIVE,
+        "$.balance",
     ),
     "noise is never critical": (
         CRITICAL,

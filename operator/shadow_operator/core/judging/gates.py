@@ -6,6 +6,7 @@ docs/verdict.md says what each means and why its bound is the right one.
 from collections.abc import Callable
 from typing import Final
 
+from shadow_operator.api.base import ratio
 from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, MirrorProvider
 from shadow_operator.api.status import Gate
 from shadow_operator.core.counting.tally import Difference
@@ -21,11 +22,18 @@ from shadow_operator.core.judging.case import (
 from shadow_operator.core.judging.impact import production_impact
 from shadow_operator.core.judging.latency import latency_p50, latency_p99
 from shadow_operator.core.judging.load import like_production
-from shadow_operator.core.judging.rates import match_rate, shadow_errors, timeouts
+from shadow_operator.core.judging.rates import (
+    LEVEL,
+    match_rate,
+    passes,
+    shadow_errors,
+    timeouts,
+)
 from shadow_operator.core.judging.resources import headroom, memory_growth, resources
 from shadow_operator.core.judging.route_gate import routes
 from shadow_operator.core.judging.throughput import throughput
 from shadow_operator.core.judging.unproven import unproven
+from shadow_operator.core.numbers.sequential import trials_below
 from shadow_operator.core.recording.alerts import since
 from shadow_operator.core.recording.learning import standing
 from shadow_operator.core.recording.logs import LITTLE_BYTES
@@ -57,6 +65,7 @@ def critical_differences(case: Case) -> Outcome:
         return inconclusive(name, "No pair was compared yet.")
     critical = [d for d in case.tally.differences if d.critical]
     proved = [d for d in critical if d.counts and d.reproduced]
+    open_ = [d for d in critical if not _is_rare(case, d)]
     gate = Gate(
         name=name,
         result=GateResult.PASSED,
@@ -64,13 +73,43 @@ def critical_differences(case: Case) -> Outcome:
         threshold="0",
         samples=case.tally.compared,
         source="comparator",
-        message=f"No critical difference in {count(case.tally.compared)} pairs.",
+        message=_harmless_sentence(case, critical),
     )
     if proved:
         return Outcome(concluded(gate, GateResult.FAILED, _critical_sentence(case, proved)))
-    if critical:
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproved_sentence(critical[0])))
+    if open_:
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproved_sentence(case, open_[0])))
     return Outcome(gate)
+
+
+def _is_rare(case: Case, difference: Difference) -> bool:
+    """Whether what was seen and never again is shown to be as rare as a mismatch may be.
+
+    A restart somewhere can make one answer of a day another one; that alone must not keep the
+    gate open for ever. What a person calls critical is no such thing.
+    """
+    if difference.reproduced or difference.listed:
+        return False
+    return passes(difference.pairs, _pairs_of(case, difference), _rare(case))
+
+
+def _rare(case: Case) -> float:
+    return 1 - ratio(case.spec.gates.match_rate.min_percent)
+
+
+def _pairs_of(case: Case, difference: Difference) -> int:
+    return sum(r.compared + r.pending for r in case.tally.routes if r.name == difference.route)
+
+
+def _harmless_sentence(case: Case, rare: list[Difference]) -> str:
+    if not rare:
+        return f"No critical difference in {count(case.tally.compared)} pairs."
+    more = f", as {len(rare) - 1} more are" if len(rare) > 1 else ""
+    first = rare[0]
+    return (
+        f"No critical difference was reproduced in {count(case.pairs)} pairs; {first.sentence()}, "
+        f"seen in {count(first.pairs)}, is rarer than {percent(_rare(case))}{more}."
+    )
 
 
 def _critical_sentence(case: Case, proved: list[Difference]) -> str:
@@ -81,11 +120,18 @@ def _critical_sentence(case: Case, proved: list[Difference]) -> str:
     )
 
 
-def _unproved_sentence(difference: Difference) -> str:
+def _unproved_sentence(case: Case, difference: Difference) -> str:
     seen = f"{difference.sentence()} in {count(difference.pairs)} pairs would be critical"
-    if difference.pending:
+    if difference.pending and difference.reproduced:
         return f"{seen}; whether the reference does the same is not decided yet."
-    return f"{seen}; it counts once 3 pairs in 2 intervals show it."
+    needed = None if difference.listed else trials_below(difference.pairs, _rare(case), LEVEL)
+    if needed is None:
+        return f"{seen}; it counts once 3 pairs in 2 intervals show it."
+    missing = count(max(1, needed - _pairs_of(case, difference)))
+    return (
+        f"{seen}; that takes 3 pairs in 2 intervals that show it and are no noise, or {missing} "
+        f"more pairs of the route, which show that it is rarer than {percent(_rare(case))}."
+    )
 
 
 def layers(case: Case) -> Outcome:
