@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import logging
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from shadow_operator.api.names import GROUP, KIND, LABEL_EVIDENCE, PLURAL, SHORT_NAME, VERSION
 from shadow_operator.cli.errors import CliError, Conflict, Exit
@@ -36,13 +38,13 @@ class Access:
         """Find the cluster; raise `CliError` where there is none to be found."""
         settings = client.Configuration()
         try:
-            default = _load(settings, kubeconfig, context)
+            with _credentials():
+                default = _load(settings, kubeconfig, context)
         except (ConfigException, OSError, ValueError) as error:
-            raise CliError(
-                Exit.UNKNOWN,
-                f"No cluster: {_first_line(error)}. Set KUBECONFIG, or name a file with "
-                "--kubeconfig and one of its contexts with --context.",
-            ) from error
+            raise _no_cluster(_first_line(error)) from error
+        except (YAMLError, AttributeError, KeyError, TypeError) as error:  # of another shape
+            file = kubeconfig or "What KUBECONFIG or ~/.kube/config holds"
+            raise _no_cluster(f"{file} is no kubeconfig") from error
         self.namespace = namespace or default
         settings.retries = False
         self._server = settings.host
@@ -252,6 +254,41 @@ class Access:
             Exit.USAGE if status == _INVALID else Exit.UNKNOWN,
             f"The API server refuses to {verb} it: {_message(error)}",
         )
+
+
+class _Failures(logging.Handler):
+    """What the client only logs: that a plugin gives no credentials."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.heard.append(" ".join(record.getMessage().split()))
+
+
+@contextmanager
+def _credentials() -> Iterator[None]:
+    """End in a sentence where the plugin fails, rather than ask without credentials."""
+    failures, logger = _Failures(), logging.getLogger()
+    logger.addHandler(failures)
+    try:
+        yield
+    finally:
+        logger.removeHandler(failures)
+    if failures.heard:
+        raise CliError(
+            Exit.UNKNOWN, f"No credentials: {failures.heard[0]}; see: kubectl auth whoami"
+        )
+
+
+def _no_cluster(why: str) -> CliError:
+    return CliError(
+        Exit.UNKNOWN,
+        f"No cluster: {why}. Set KUBECONFIG, or name a file with --kubeconfig and one of its "
+        "contexts with --context.",
+    )
 
 
 def _load(settings: client.Configuration, kubeconfig: str | None, context: str | None) -> str:
