@@ -36,8 +36,8 @@ sends and reads both calls one after the other in one process, which alone is so
 PASS_LEVEL: Final = 0.05
 """Chance that a gate ever passes although the shadow is just too slow."""
 FAIL_LEVEL: Final = 0.0025
-"""Chance that a gate ever fails although the shadow is just fast enough; half a percent for both
-gates together, of the one percent that all gates have."""
+"""Chance that a gate ever fails although the shadow is just fast enough: half a percent for both
+gates together, besides the one percent of the rates."""
 LEAST_PAIRS: Final = 1000
 """No gate on latency fails before so many pairs: a start is not a trend."""
 LEAST_INTERVALS: Final = 10
