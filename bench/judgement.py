@@ -20,7 +20,7 @@ import numpy as np
 
 from bench.picture import picture
 from shadow_operator.core.counting.blocks import Block
-from shadow_operator.core.judging import rates
+from shadow_operator.core.judging import levels, rates
 from shadow_operator.core.numbers.clusters import design_effect
 from shadow_operator.core.numbers.sequential import above, trials_below
 from shadow_operator.core.numbers.series import appended
@@ -109,7 +109,7 @@ class _Blocks:
 
 @cache
 def _enough_to_pass(events: int) -> float:
-    return trials_below(events, LIMIT, rates.LEVEL) or inf
+    return trials_below(events, LIMIT, levels.PASSING) or inf
 
 
 @cache
@@ -117,7 +117,7 @@ def _most_to_fail(events: int) -> int:
     """Return with how many pairs at most so many events fail."""
     if not events:
         return 0
-    wanted, span = -log(rates.FAILING_LEVEL), range(events, int(events / LIMIT) + 1)
+    wanted, span = -log(levels.FAILING), range(events, int(events / LIMIT) + 1)
     found = bisect_left(span, True, key=lambda pairs: above(events, pairs, LIMIT) < wanted)
     return events + found
 
@@ -128,7 +128,7 @@ def least(rate: float) -> float:
     log(1/level) by the information of one pair (Wald, "Sequential tests of statistical hypotheses",
     Annals of Mathematical Statistics 16, 1945), for a test that always decides in the end.
     """
-    level = rates.LEVEL if rate < LIMIT else rates.FAILING_LEVEL
+    level = levels.PASSING if rate < LIMIT else levels.FAILING
     same = (1 - rate) * (log1p(-rate) - log1p(-LIMIT))
     return -log(level) / (same + (rate * log(rate / LIMIT) if rate else 0.0))
 

@@ -10,7 +10,7 @@ from shadow_operator.core.counting.blocks import effect_of
 from shadow_operator.core.counting.tally import Tally
 from shadow_operator.core.judging.history import Span as Seen
 from shadow_operator.core.judging.history import history
-from shadow_operator.core.judging.rates import LEVEL
+from shadow_operator.core.judging.levels import PASSING
 from shadow_operator.core.numbers import envoy_bins
 from shadow_operator.core.numbers.histogram import Histogram
 from shadow_operator.core.numbers.sequential import upper_bound
@@ -45,7 +45,7 @@ def course(spec: Spec, ledger: Ledger, counted: Tally) -> tuple[Span, ...]:
     bad = max(0.0, counted.mismatched - sum(one.mismatched for one in seen))
     for one in seen:
         pairs, bad = pairs + one.pairs, bad + one.mismatched
-        bound = 1 - upper_bound(bad / effect, pairs / effect, LEVEL) if pairs else None
+        bound = 1 - upper_bound(bad / effect, pairs / effect, PASSING) if pairs else None
         spans.append(
             _span(one).model_copy(
                 update={

@@ -21,9 +21,9 @@ from shadow_operator.core.judging.case import (
 )
 from shadow_operator.core.judging.impact import production_impact
 from shadow_operator.core.judging.latency import latency_p50, latency_p99
+from shadow_operator.core.judging.levels import PASSING
 from shadow_operator.core.judging.load import like_production
 from shadow_operator.core.judging.rates import (
-    LEVEL,
     match_rate,
     passes,
     shadow_errors,
@@ -124,7 +124,7 @@ def _unproved_sentence(case: Case, difference: Difference) -> str:
     seen = f"{difference.sentence()} in {count(difference.pairs)} pairs would be critical"
     if difference.pending and difference.reproduced:
         return f"{seen}; whether the reference does the same is not decided yet."
-    needed = None if difference.listed else trials_below(difference.pairs, _rare(case), LEVEL)
+    needed = None if difference.listed else trials_below(difference.pairs, _rare(case), PASSING)
     if needed is None:
         return f"{seen}; it counts once 3 pairs in 2 intervals show it."
     missing = count(max(1, needed - _pairs_of(case, difference)))

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from shadow_operator.api.spec import Spec
 from shadow_operator.core.counting.blocks import mismatches
 from shadow_operator.core.counting.tally import tally
-from shadow_operator.core.judging.rates import LEVEL
+from shadow_operator.core.judging.levels import PASSING
 from shadow_operator.core.numbers.sequential import upper_bound
 from shadow_operator.core.numbers.series import Record
 from shadow_operator.core.recording.intervals import Interval, Latency
@@ -82,7 +82,7 @@ class Span:
         """One-sided 95 % bound of the match rate, as if the pairs of this span were all."""
         if not self.pairs:
             return None
-        return 1 - upper_bound(float(round(self.mismatched)), float(self.pairs), LEVEL)
+        return 1 - upper_bound(float(round(self.mismatched)), float(self.pairs), PASSING)
 
     @property
     def coverage(self) -> float | None:

@@ -26,7 +26,7 @@ from shadow_operator.core.counting.tally import NOISE, Difference, Tally, tally
 from shadow_operator.core.judging import latency, self_test
 from shadow_operator.core.judging.case import Case
 from shadow_operator.core.judging.gates import PAUSING, RULED, gates
-from shadow_operator.core.judging.rates import LEVEL
+from shadow_operator.core.judging.levels import PASSING
 from shadow_operator.core.judging.route_gate import listed
 from shadow_operator.core.judging.verdict import Choice, Subject, decide
 from shadow_operator.core.numbers.sequential import upper_bound
@@ -274,7 +274,7 @@ def _comparison(spec: Spec, ledger: Ledger, counted: Tally, effect: float) -> Co
         timeouts=counted.total("shadow_timeouts"),
         match_rate=None if rate is None else ratio_text(rate),
         match_rate_lower_bound=(
-            ratio_text(1 - upper_bound(strict / effect, all_pairs / effect, LEVEL))
+            ratio_text(1 - upper_bound(strict / effect, all_pairs / effect, PASSING))
             if all_pairs
             else None
         ),

@@ -26,6 +26,7 @@ from shadow_operator.core.judging.case import (
     not_applicable,
     wanted,
 )
+from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers import sequential
 from shadow_operator.core.numbers.histogram import Histogram, Timing
 from shadow_operator.core.wording import count
@@ -33,11 +34,6 @@ from shadow_operator.core.wording import count
 FLOOR_SECONDS: Final = 0.0005
 """What can't be told apart: a slower answer by less never fails and always passes. The comparator
 sends and reads both calls one after the other in one process, which alone is some 0.05 ms."""
-PASS_LEVEL: Final = 0.05
-"""Chance that a gate ever passes although the shadow is just too slow."""
-FAIL_LEVEL: Final = 0.0025
-"""Chance that a gate ever fails although the shadow is just fast enough: half a percent for both
-gates together, besides the one percent of the rates."""
 LEAST_PAIRS: Final = 1000
 """No gate on latency fails before so many pairs: a start is not a trend."""
 LEAST_INTERVALS: Final = 10
@@ -92,9 +88,9 @@ class _Slower:
 
     observed: float
     lower: float
-    """At `FAIL_LEVEL`."""
+    """At `FAILING`."""
     upper: float
-    """At `PASS_LEVEL`."""
+    """At `PASSING`."""
     reference: float
     """Seconds, of the reference."""
 
@@ -154,16 +150,16 @@ def _slower(case: Case, name: GateName, scale: float = 1.0) -> _Slower:
         ratio, burst = timing.ratio, bursts.ratio.factor
         return _Slower(
             observed=ratio.quantile(0.5),
-            lower=bounds(ratio, 0.5, FAIL_LEVEL, burst=burst, scale=scale)[0],
-            upper=bounds(ratio, 0.5, PASS_LEVEL, burst=burst, scale=scale)[1],
+            lower=bounds(ratio, 0.5, FAILING, burst=burst, scale=scale)[0],
+            upper=bounds(ratio, 0.5, PASSING, burst=burst, scale=scale)[1],
             reference=timing.reference.quantile(0.5),
         )
     # By the union bound both sides' bounds hold at twice the level of each.
     mine, its = bursts.shadow.factor, bursts.reference.factor
-    least, _ = bounds(timing.shadow, 0.99, FAIL_LEVEL / 2, burst=mine, scale=scale)
-    _, most = bounds(timing.shadow, 0.99, PASS_LEVEL / 2, burst=mine, scale=scale)
-    _, its_most = bounds(timing.reference, 0.99, FAIL_LEVEL / 2, burst=its, scale=scale)
-    its_least, _ = bounds(timing.reference, 0.99, PASS_LEVEL / 2, burst=its, scale=scale)
+    least, _ = bounds(timing.shadow, 0.99, FAILING / 2, burst=mine, scale=scale)
+    _, most = bounds(timing.shadow, 0.99, PASSING / 2, burst=mine, scale=scale)
+    _, its_most = bounds(timing.reference, 0.99, FAILING / 2, burst=its, scale=scale)
+    its_least, _ = bounds(timing.reference, 0.99, PASSING / 2, burst=its, scale=scale)
     its_own = timing.reference.quantile(0.99)
     return _Slower(
         observed=_times(timing.shadow.quantile(0.99), its_own),

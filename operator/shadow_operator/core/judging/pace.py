@@ -6,7 +6,7 @@ from typing import Final
 from shadow_operator.api.base import ratio
 from shadow_operator.api.enums import GateMode, GateName, ReferenceMode
 from shadow_operator.api.spec import Spec
-from shadow_operator.core.judging import latency, rates
+from shadow_operator.core.judging import latency, levels
 from shadow_operator.core.numbers import excess
 from shadow_operator.core.numbers.sequential import trials_below
 from shadow_operator.core.recording.ledger import Ledger
@@ -57,7 +57,7 @@ def needed_pairs(spec: Spec) -> int | None:
     compares = spec.reference.mode is not ReferenceMode.NONE
     if compares and _required(spec, GateName.MATCH_RATE):
         least = 1 - ratio(spec.gates.match_rate.min_percent)
-        found = trials_below(0, least, rates.LEVEL)
+        found = trials_below(0, least, levels.PASSING)
         if found is None:
             return None
         wanted.append(found)
@@ -66,7 +66,7 @@ def needed_pairs(spec: Spec) -> int | None:
         (GateName.TIMEOUTS, spec.gates.timeouts),
     ):
         if _required(spec, name):
-            found = excess.requests_below(0, 0, ratio(gate.max_excess_percent), rates.LEVEL)
+            found = excess.requests_below(0, 0, ratio(gate.max_excess_percent), levels.PASSING)
             wanted.append(found or 0)
     if any(_required(spec, name) for name in (GateName.LATENCY_P50, GateName.LATENCY_P99)):
         wanted.append(latency.LEAST_PAIRS)

@@ -17,16 +17,11 @@ from shadow_operator.core.judging.case import (
     not_applicable,
     wanted,
 )
+from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers import excess
 from shadow_operator.core.numbers.sequential import lower_bound, trials_below, upper_bound
 from shadow_operator.core.wording import count, duration, percent
 
-LEVEL: Final = 0.05
-"""Chance, over a whole run, that a rate passes at any interval although it is not good enough."""
-FALSE_FAILURES: Final = 0.01
-"""Chance, over a whole run, that any rate fails at any interval although it is good enough."""
-FAILING_LEVEL: Final = FALSE_FAILURES / 4
-"""What each of the three gates has of that; the fourth part is for all routes together."""
 EARLY_PAIRS: Final = 100
 """No rate fails before so many pairs: a start is not a trend."""
 BURSTS: Final = 1.5
@@ -36,14 +31,14 @@ _NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
 
 def passes(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
     """Return whether events are shown to be rarer than `limit`; `effect` of them count as one."""
-    return upper_bound(events / effect, trials / effect, LEVEL) < limit
+    return upper_bound(events / effect, trials / effect, PASSING) < limit
 
 
 def fails(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
     """Return whether events are shown to be more frequent than `limit`; as `passes`."""
     if trials < EARLY_PAIRS:
         return False
-    return lower_bound(events / effect, trials / effect, FAILING_LEVEL) > limit
+    return lower_bound(events / effect, trials / effect, FAILING) > limit
 
 
 def match_rate(case: Case) -> Outcome:
@@ -59,7 +54,7 @@ def match_rate(case: Case) -> Outcome:
     total, bad = decided + pending, tally.mismatched + pending + tally.unshown
     limit, effect = 1 - minimum, case.design_effect
 
-    needed = trials_below(tally.mismatched / effect, limit, LEVEL)
+    needed = trials_below(tally.mismatched / effect, limit, PASSING)
     rate = _Rate(
         passes=passes(bad, total, limit, effect),
         fails=fails(tally.mismatched, total, limit, effect),
@@ -72,7 +67,7 @@ def match_rate(case: Case) -> Outcome:
         result=GateResult.INCONCLUSIVE,
         observed=percent(tally.matched / decided) if decided else None,
         threshold=f"> {case.spec.gates.match_rate.min_percent}%",
-        bound=percent(1 - upper_bound(bad / effect, total / effect, LEVEL)),
+        bound=percent(1 - upper_bound(bad / effect, total / effect, PASSING)),
         samples=total,
         source="comparator",
     )
@@ -111,11 +106,11 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
     limit = ratio(settings.max_excess_percent)
     shadow, reference = case.tally.total(f"shadow_{what}"), case.tally.total(f"reference_{what}")
 
-    most = excess.upper_bound(shadow, reference, trials, LEVEL)
+    most = excess.upper_bound(shadow, reference, trials, PASSING)
     rate = _Rate(
         passes=most <= limit,
-        fails=excess.lower_bound(shadow, reference, trials, FAILING_LEVEL) > limit,
-        needed=excess.requests_below(shadow, reference, limit, LEVEL),
+        fails=excess.lower_bound(shadow, reference, trials, FAILING) > limit,
+        needed=excess.requests_below(shadow, reference, limit, PASSING),
         trials=trials,
     )
     gate = Gate(

@@ -6,6 +6,7 @@ from shadow_operator.api.enums import GateName, GateResult, ReferenceMode
 from shadow_operator.api.names import Role
 from shadow_operator.api.status import Gate, Needs
 from shadow_operator.core.judging.case import Case, Outcome, concluded, not_applicable
+from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers.growth import Point, Trend, trend
 from shadow_operator.core.recording import headroom as room
 from shadow_operator.core.recording.usage import METRICS_API, Usage, UsageRecord
@@ -26,9 +27,6 @@ LEAST_SECONDS: Final = 1080.0
 MATERIAL: Final = 0.5
 """Share of a day's allowance that must have been seen before growth fails: a slope that is certain
 but small may still be the end of a rise."""
-PASS_LEVEL: Final = 0.05
-FAIL_LEVEL: Final = 0.001
-"""It is read in every interval."""
 _DAY: Final = 86400.0
 
 
@@ -201,12 +199,12 @@ class _Growth:
     @property
     def lower(self) -> float:
         """Bound at the level at which it fails."""
-        return self._scale * min(one.lower(FAIL_LEVEL) for one in self._trends)
+        return self._scale * min(one.lower(FAILING) for one in self._trends)
 
     @property
     def upper(self) -> float:
         """Bound at the level at which it passes."""
-        return self._scale * min(one.upper(PASS_LEVEL) for one in self._trends)
+        return self._scale * min(one.upper(PASSING) for one in self._trends)
 
     @property
     def seen(self) -> float:

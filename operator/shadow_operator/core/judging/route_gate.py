@@ -21,14 +21,12 @@ from shadow_operator.core.judging.case import (
     not_applicable,
     wanted,
 )
-from shadow_operator.core.judging.rates import FAILING_LEVEL
+from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.judging.representative import not_representative
 from shadow_operator.core.judging.unproven import advised, allowed_unproven, production_of
 from shadow_operator.core.numbers.sequential import lower_bound, upper_bound
 from shadow_operator.core.wording import count, percent, ratio_text
 
-BOUND_LEVEL: Final = 0.05
-"""Level of the lower bound that status shows for a route."""
 LISTED: Final = 20
 """Routes in status."""
 
@@ -168,7 +166,7 @@ def _fails(case: Case, route: RouteTally) -> RouteJudgement | None:
     total = route.compared + route.pending
     if settings.mode is not GateMode.REQUIRED or total < case.spec.gates.minimum_pairs.per_route:
         return None
-    level, effect = FAILING_LEVEL / len(case.tally.routes), case.design_effect
+    level, effect = FAILING / len(case.tally.routes), case.design_effect
     shown = lower_bound(route.mismatched / effect, total / effect, level)
     if shown <= 1 - ratio(settings.min_percent):
         return None
@@ -238,7 +236,7 @@ def _status(one: RouteJudgement) -> RouteStatus:
         name=route.name,
         pairs=route.pairs,
         match_rate_lower_bound=(
-            ratio_text(1 - upper_bound(bad, total, BOUND_LEVEL)) if total else None
+            ratio_text(1 - upper_bound(bad, total, PASSING)) if total else None
         ),
         judged_share=None if share is None else ratio_text(share),
         result=one.result,

@@ -1,14 +1,11 @@
 """Gate on throughput: what the shadow answered of the requests that the reference answered."""
 
-from typing import Final
-
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.status import Gate
 from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
+from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers.sequential import lower_bound, upper_bound
 from shadow_operator.core.wording import count
-
-LEVEL: Final = 0.05
 
 
 def throughput(case: Case) -> Outcome:
@@ -23,10 +20,10 @@ def throughput(case: Case) -> Outcome:
     total, mine, its = _lost(case)
     if total <= its:
         return inconclusive(name, "The reference answered nothing yet.")
-    differs = max(upper_bound(mine, total, LEVEL / 2), upper_bound(its, total, LEVEL / 2))
+    differs = max(upper_bound(mine, total, PASSING), upper_bound(its, total, PASSING))
     surely = max(
-        lower_bound(mine, total, LEVEL / 2) - upper_bound(its, total, LEVEL / 2),
-        lower_bound(its, total, LEVEL / 2) - upper_bound(mine, total, LEVEL / 2),
+        lower_bound(mine, total, FAILING / 4) - upper_bound(its, total, FAILING / 4),
+        lower_bound(its, total, FAILING / 4) - upper_bound(mine, total, FAILING / 4),
     )
     gate = Gate(
         name=name,
