@@ -203,7 +203,8 @@ class RouteCounts(_Wire):
     reference_timeouts: int = 0
     both_timeouts: int = 0
     reference_statuses: dict[str, int] = {}
-    """Group of statuses (`2xx`, `404`, `core.mix`) -> answers of the reference, compared or not."""
+    """Group of statuses (`2xx`, `404`, `core/comparing/mix`) -> answers of the reference, compared
+    or not."""
     incomparable: dict[str, int] = {}
     """Reason -> pairs of which it is not known whether they differ (a body over the limit on both
     sides, for example)."""

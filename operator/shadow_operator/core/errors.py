@@ -1,4 +1,4 @@
-"""Errors of this room, in the one tree whose root is `ShadowOperatorError` (`api.errors`).
+"""Errors of this room, in the one tree whose root is `ShadowOperatorError` (`api/errors`).
 
 ShadowOperatorError
 ├── CannotClone    production's workload can't be cloned as the spec asks; the sentence is for users

@@ -171,15 +171,15 @@ class MirrorReading:
     percent: int | None
     """Mirror percentage in force; None where it is not known, or the pod's Envoys differ."""
     statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Production's answers to eligible requests: key of the mix (`core.mix`) -> group of statuses
-    -> count."""
+    """Production's answers to eligible requests: key of the mix (`core/comparing/mix`) -> group of
+    statuses -> count."""
     answered: int = 0
     """Production requests that were answered, by Envoy itself where they could not be sent on."""
     errors: int = 0
     """Of these, the ones with a status of 500 or above."""
     latency: Mapping[int, int] = field(default_factory=dict)
-    """How long answers took: bin (`core.envoy_bins`) -> count. Upgrades, CONNECT, event streams and
-    gRPC are not in it."""
+    """How long answers took: bin (`core/numbers/envoy_bins`) -> count. Upgrades, CONNECT, event
+    streams and gRPC are not in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Baseline(BaseModel):
     usage: Usage = Usage()
     """Of production's pods."""
     requests: tuple[Course, ...] = ()
-    """How production ran, as its own metrics say: `core.series` of records."""
+    """How production ran, as its own metrics say: `core/numbers/series` of records."""
     meter: Meter = Meter()
     """Up to where that was taken over."""
     headroom: Headroom | None = None

@@ -1,7 +1,8 @@
 """The production guard: suspects the mirror, tests the suspicion, and says who harmed production.
 
-A state machine, judged once in an interval over the record of production (`core.production`). It is
-pure: the same records give the same decisions. docs/guard.md says why each number is what it is.
+A state machine, judged once in an interval over the record of production
+(`core/recording/production`). It is pure: the same records give the same decisions. docs/guard.md
+says why each number is what it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence

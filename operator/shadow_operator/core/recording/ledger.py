@@ -81,7 +81,7 @@ class MirrorCursor(_Frozen):
     percent: int = 0
     time: float = 0.0
     statuses: dict[str, dict[str, int]] = {}
-    """Key of the mix -> group of statuses -> answers (`core.mix`)."""
+    """Key of the mix -> group of statuses -> answers (`core/comparing/mix`)."""
     answered: int = 0
     errors: int = 0
     latency: StoredBins = {}
@@ -200,7 +200,7 @@ class Ledger(_Frozen):
     mirrors: dict[str, MirrorCursor] = {}
     """Boot of an Envoy -> cursor."""
     production: tuple[Course, ...] = ()
-    """How production ran, whatever the epoch: `core.series` of intervals."""
+    """How production ran, whatever the epoch: `core/numbers/series` of intervals."""
     seen_by: str = "envoy"
     """Who told that: `envoy`, or production's own `metrics`."""
     meter: Meter = Meter()
@@ -334,7 +334,7 @@ def encode(ledger: Ledger) -> dict[str, str]:
     """Give the data of the ConfigMap: the ledger compressed, and a few fields for people.
 
     Never more than `LARGEST_BYTES`: where it would be, the least frequent signatures are folded
-    (`core.counts.tightened`).
+    (`tightened` in `core/counting/counts`).
     """
     data = _encoded(ledger)
     return data if size(data) <= LARGEST_BYTES else _encoded(fit(ledger))
