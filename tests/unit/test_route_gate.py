@@ -50,6 +50,13 @@ def required(*templates: str) -> dict[str, Any]:
 
 EXCUSED = PathCount(path="$.state", reference=5000, shadow=5000, leaves=40_000)
 IGNORED = {"comparison": {"ignore": [{"path": "$.state", "reason": "renamed"}]}}
+MEANT = {
+    "comparison": {
+        "expectedVariations": [{"path": "$.state", "maxPercent": "100", "reason": "renamed"}]
+    }
+}
+EVERYWHERE = {"uniform": control(250, {}, {STATE: 230, "$.sum text": 20})}
+"""Controls by which both differ in the shadow alone."""
 
 CASES: dict[str, tuple[tuple[RouteCounts, ...], dict[str, Any], GateResult, str]] = {
     "every route has pairs enough": (
@@ -96,6 +103,12 @@ CASES: dict[str, tuple[tuple[RouteCounts, ...], dict[str, Any], GateResult, str]
     ),
     "a few mismatches of a route are no failure": (
         (get("/a", 5000), get("/b", 2998, differing={STATE: 2}, **CHANGED)), {}, PASSED, "All 2",
+    ),
+    "pairs that differ as they are meant to are pairs of the route, too": (
+        (get("/a", 90, differing={STATE: 4900, "$.sum text": 10}, **EVERYWHERE),),
+        MEANT,
+        PASSED,
+        "All 1",
     ),
     "where a match rate is not required no route fails": (
         (get("/a", 200_000), get("/b", 2900, differing={STATE: 100}, **CHANGED)),
@@ -158,3 +171,12 @@ def test_a_route_shows_its_own_bound_and_share() -> None:
     assert 0.999 < float(only.match_rate_lower_bound) < 0.9995
     assert only.judged_share == "1"
     assert only.missing is None
+
+
+def test_the_bound_of_a_route_is_that_of_all_where_it_is_the_only_one() -> None:
+    meant = MEANT["comparison"]["expectedVariations"]
+    for percent in ("0.1", "100"):
+        rule = {**meant[0], "maxPercent": percent}
+        seen = ledger(get("/a", 9_988, differing={STATE: 12}, **CHANGED))
+        shown = judgement(seen, comparison={"expectedVariations": [rule]}).comparison
+        assert shown.routes[0].match_rate_lower_bound == shown.match_rate_lower_bound

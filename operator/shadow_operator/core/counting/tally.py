@@ -67,9 +67,14 @@ class RouteTally:
     differences: tuple[Difference, ...] = ()
 
     @property
+    def matched(self) -> int:
+        """Pairs that differ nowhere, or at excused places only."""
+        return self.identical + self.noise + self.ignored + self.expected
+
+    @property
     def compared(self) -> int:
         """Pairs whose outcome is decided."""
-        return self.identical + self.noise + self.ignored + self.mismatched
+        return self.matched + self.mismatched
 
     @property
     def judged_share(self) -> float | None:
@@ -95,7 +100,7 @@ class Tally:
     @property
     def matched(self) -> int:
         """Pairs that differ nowhere, or at excused places only."""
-        return sum(map(self.total, ("identical", "noise", "ignored", "expected")))
+        return self.total("matched")
 
     @property
     def mismatched(self) -> int:

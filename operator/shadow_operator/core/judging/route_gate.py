@@ -231,7 +231,7 @@ def listed(case: Case) -> tuple[RouteStatus, ...]:
 def _status(one: RouteJudgement) -> RouteStatus:
     route = one.route
     total, share = route.compared + route.pending, route.judged_share
-    bad = route.mismatched + route.pending
+    bad = route.mismatched + route.pending + route.unshown
     return RouteStatus(
         name=route.name,
         pairs=route.pairs,
