@@ -115,6 +115,7 @@ CRITICAL, MATCH = GateName.CRITICAL_DIFFERENCES, GateName.MATCH_RATE
 ERRORS, TIMEOUTS = GateName.SHADOW_ERRORS, GateName.TIMEOUTS
 COVERAGE, ELIGIBLE, UNPROVEN = GateName.COVERAGE, GateName.ELIGIBLE_SHARE, GateName.UNPROVEN
 JUDGED, MINIMUM, LAYERS = GateName.JUDGED_SHARE, GateName.MINIMUM_PAIRS, GateName.LAYERS
+THROUGHPUT = GateName.THROUGHPUT
 
 IGNORE_STATE = {"comparison": {"ignore": [{"path": "$.state", "reason": "renamed"}]}}
 ALONE = {"reference": {"mode": "None"}}
@@ -210,7 +211,7 @@ CASES: dict[str, Row] = {
         CRITICAL,
         Seen(clean(6_000, signatures=(once("status status 200>404"),))),
         INCONCLUSIVE,
-        "or 850 more pairs of the route, which show that it is rarer than 0.1%",
+        "To show that it is rarer than 0.1%, 850 more pairs of the route are needed, about 1m 24s",
     ),
     "what comes again is not rare, though nobody knows yet whether it is noise": (
         CRITICAL,
@@ -268,7 +269,7 @@ CASES: dict[str, Row] = {
         MATCH,
         Seen(clean(100), soaked=False),
         INCONCLUSIVE,
-        "about 7h 21m, which is more than the 9m that the soak still has",
+        "4,412 more pairs are needed, about 7h 21m, but the soak has 9m left",
     ),
     "a clearly worse version fails before": (
         MATCH,
@@ -408,7 +409,9 @@ CASES: dict[str, Row] = {
         COVERAGE, Seen(clean(940), eligible=1000), INCONCLUSIVE, "within chance",
     ),
     "more than can be is an error": (COVERAGE, Seen(clean(5000), eligible=4000), ERROR, "more"),
-    "nothing expected": (COVERAGE, Seen((), eligible=0), INCONCLUSIVE, "100 are needed"),
+    "nothing expected": (
+        COVERAGE, Seen((), eligible=0), INCONCLUSIVE, "100 more expected copies are needed.",
+    ),
     "nothing received of what was expected": (
         COVERAGE, Seen((), eligible=1000), INCONCLUSIVE, "0 of 1,000",
     ),
@@ -552,7 +555,7 @@ CASES: dict[str, Row] = {
         MINIMUM,
         Seen(tuple(route(99, name=f"GET /r{i}") for i in range(20))),
         INCONCLUSIVE,
-        "and 15 more",
+        "1 more pairs of GET /r9 are needed, about 6s.",
     ),
 }  # fmt: skip
 
@@ -578,10 +581,80 @@ def test_an_undecided_route_that_is_too_rare_to_judge_does_not_block_the_rate() 
     assert Seen((*clean(5000), rare)).gate(MATCH).result is PASSED
 
 
-def test_what_is_needed_has_a_time() -> None:
-    needs = Seen(clean(1000)).gate(MATCH).needs
-    assert needs is not None
-    assert (needs.pairs, needs.eta_seconds) == (3512, 2107)
+NEEDS: dict[str, tuple[GateName, Seen, int | None, int | None]] = {
+    "pairs that match": (MATCH, Seen(clean(1000)), 3512, 2107),
+    "pairs of those that prove something": (
+        MATCH, Seen(clean(1000, unproven={"404": 1000})), 3512, 2107,
+    ),
+    "requests without an error": (ERRORS, Seen(clean(1000)), 3320, 1992),
+    "pairs at all": (MINIMUM, Seen(clean(400)), 600, 900),
+    "pairs of the route that is first to be judged": (
+        MINIMUM, Seen(tuple(route(50 + i, name=f"GET /r{i}") for i in range(20))), 31, 269,
+    ),
+    "pairs that show that a difference is rare": (
+        CRITICAL, Seen(clean(6_000, signatures=(once("status status 200>404"),))), 850, 84,
+    ),
+    "of two differences the one that takes longer": (
+        CRITICAL,
+        Seen(
+            (
+                *clean(6_000, signatures=(once("status status 200>404"),)),
+                *clean(500, name="GET /b", signatures=(once("status status 200>404"),)),
+            )
+        ),
+        6350,
+        7604,
+    ),
+    "what pairs alone don't show has no number": (
+        CRITICAL,
+        Seen(
+            (
+                *clean(6_000, signatures=(once("status status 200>404"),)),
+                *clean(900, differing={"status status 200>500": 3}, name="GET /b"),
+            )
+        ),
+        None,
+        None,
+    ),
+    "answers of both": (THROUGHPUT, Seen(clean(20)), 23, 690),
+    "copies to judge by": (COVERAGE, Seen(clean(40)), 60, 900),
+    "no copy yet": (COVERAGE, Seen((), eligible=0), 100, None),
+    "copies that make up for lost ones": (COVERAGE, Seen(clean(940), eligible=1000), 200, None),
+    "of lost copies none make up where all must arrive": (
+        COVERAGE,
+        Seen(clean(940), {"gates": {"coverage": {"minPercent": 100}}}, eligible=1000),
+        None,
+        None,
+    ),
+    "pairs that outweigh those that prove nothing": (
+        UNPROVEN, Seen(clean(700, unproven={"401": 300})), 500, None,
+    ),
+    "of pairs that prove nothing none must be": (
+        UNPROVEN,
+        Seen(clean(700, unproven={"401": 300}), {"gates": {"unproven": {"maxPercent": 0}}}),
+        None,
+        None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "seen", "pairs", "eta"), NEEDS.values(), ids=NEEDS)
+def test_a_gate_says_what_it_needs_and_how_long_that_takes(
+    name: GateName, seen: Seen, pairs: int | None, eta: int | None
+) -> None:
+    gate = seen.gate(name)
+    assert gate.result is INCONCLUSIVE
+    needs = gate.needs
+    assert ((needs.pairs, needs.eta_seconds) if needs else (None, None)) == (pairs, eta)
+
+
+def test_what_is_needed_is_enough() -> None:
+    assert Seen(clean(20 + 22)).gate(THROUGHPUT).result is INCONCLUSIVE
+    assert Seen(clean(20 + 23)).gate(THROUGHPUT).result is PASSED
+    assert Seen(clean(940 + 199), eligible=1199).gate(COVERAGE).result is INCONCLUSIVE
+    assert Seen(clean(940 + 200), eligible=1200).gate(COVERAGE).result is PASSED
+    assert Seen(clean(1199, unproven={"404": 300})).gate(UNPROVEN).result is INCONCLUSIVE
+    assert Seen(clean(1200, unproven={"404": 300})).gate(UNPROVEN).result is PASSED
 
 
 def test_the_first_pairs_that_can_decide_do() -> None:

@@ -158,10 +158,10 @@ class Needs(StatusModel):
     """What a gate still needs to decide."""
 
     pairs: Count | None = None
-    """Pairs that are missing."""
+    """Pairs that are missing, or requests or copies, as the sentence says; all of them good."""
 
     eta_seconds: Seconds | None = None
-    """Seconds that they take at the present rate."""
+    """Seconds that they take at the rate so far; absent where that tells nothing of them."""
 
 
 class Gate(StatusModel):

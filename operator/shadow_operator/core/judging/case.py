@@ -1,6 +1,8 @@
 """What a gate looks at, and what it answers."""
 
 from dataclasses import dataclass
+from math import ceil
+from typing import Final
 
 from shadow_operator.api.enums import GateName, GateResult, ReferenceMode
 from shadow_operator.api.spec import Spec
@@ -8,6 +10,9 @@ from shadow_operator.api.status import Gate, Needs
 from shadow_operator.core.counting.tally import Tally
 from shadow_operator.core.recording.ledger import Ledger
 from shadow_operator.core.wording import count, duration
+
+_YEAR: Final = 31_536_000
+"""Status has room for no longer time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,30 @@ class Case:
         """Seconds that the soak still takes if it runs."""
         return max(0.0, self.spec.soak_seconds - self.ledger.soak.counted)
 
-    def needs(self, pairs: int) -> Needs:
-        """Say how many pairs are missing and how long they take at the rate so far."""
-        sofar = self.tally.attempts
-        eta = int(pairs * self.seconds / sofar) if sofar and self.seconds else None
-        return Needs(pairs=pairs, eta_seconds=None if eta is None else min(eta, 31_536_000))
+    def wait(
+        self, missing: float, sofar: float, what: str = "pairs", *, seconds: float | None = None
+    ) -> "Wait":
+        """Wait for so many more, at the rate so far: `sofar` in `seconds`, else in all of them.
+
+        Where nothing came so far, or what came tells no rate (`sofar` 0), no time is named.
+        """
+        span, pairs = self.seconds if seconds is None else seconds, max(1, ceil(missing))
+        eta = int(min(pairs * span / sofar, _YEAR)) if sofar and span else None
+        return self.until(f"{count(pairs)} more {what} are needed", eta, pairs)
+
+    def until(self, clause: str, eta: int | None, pairs: int | None = None) -> "Wait":
+        """Wait for what comes in `eta` seconds; None: nobody knows when."""
+        late = eta is not None and not self.soaked and eta > self.remaining_soak
+        if eta is not None:
+            clause += f", about {duration(eta)}"
+        if late:
+            clause += f", but the soak has {duration(self.remaining_soak)} left"
+        return Wait(
+            needs=Needs(pairs=pairs, eta_seconds=eta),
+            clause=clause,
+            on_course=eta is not None and eta <= self.remaining_soak,
+            late=late,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +85,26 @@ class Outcome:
     gate: Gate
     on_course: bool = False
     """Not passed yet, but it will be with more time of the same kind."""
+    late: bool = False
+    """It needs more time than the soak still takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a gate waits for, and whether the soak takes so long."""
+
+    needs: Needs
+    clause: str
+    """`2,140 more pairs are needed, about 3h 10m, but the soak has 2h left`."""
+    on_course: bool
+    """It comes within the soak."""
+    late: bool
+    """It comes after the soak, which is not complete yet."""
+
+    def outcome(self, gate: Gate, message: str) -> Outcome:
+        """Give a gate that waits for it."""
+        waiting = concluded(gate, GateResult.INCONCLUSIVE, message, self.needs)
+        return Outcome(waiting, on_course=self.on_course, late=self.late)
 
 
 def concluded(gate: Gate, result: GateResult, message: str, needs: Needs | None = None) -> Gate:
@@ -76,11 +120,3 @@ def inconclusive(name: GateName, message: str) -> Outcome:
 def not_applicable(name: GateName, message: str) -> Outcome:
     """Give a gate that says nothing here."""
     return Outcome(Gate(name=name, result=GateResult.NOT_APPLICABLE, message=message))
-
-
-def wanted(needs: Needs) -> str:
-    """Say what is missing, as a clause."""
-    pairs = count(needs.pairs or 0)
-    if needs.eta_seconds is None:
-        return f"{pairs} more pairs are needed"
-    return f"{pairs} more pairs are needed, about {duration(needs.eta_seconds)}"

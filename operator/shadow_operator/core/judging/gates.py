@@ -4,36 +4,22 @@ docs/verdict.md says what each means and why its bound is the right one.
 """
 
 from collections.abc import Callable
+from math import ceil
 from typing import Final
 
-from shadow_operator.api.base import ratio
 from shadow_operator.api.enums import GateMode, GateName, GateResult, Learning, MirrorProvider
-from shadow_operator.api.status import Gate
-from shadow_operator.core.counting.tally import Difference
+from shadow_operator.api.status import Gate, Needs
 from shadow_operator.core.judging.approval import approval
-from shadow_operator.core.judging.case import (
-    Case,
-    Outcome,
-    concluded,
-    inconclusive,
-    not_applicable,
-    wanted,
-)
+from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
+from shadow_operator.core.judging.critical import critical_differences
 from shadow_operator.core.judging.impact import production_impact
 from shadow_operator.core.judging.latency import latency_p50, latency_p99
-from shadow_operator.core.judging.levels import PASSING
 from shadow_operator.core.judging.load import like_production
-from shadow_operator.core.judging.rates import (
-    match_rate,
-    passes,
-    shadow_errors,
-    timeouts,
-)
+from shadow_operator.core.judging.rates import match_rate, shadow_errors, timeouts
 from shadow_operator.core.judging.resources import headroom, memory_growth, resources
 from shadow_operator.core.judging.route_gate import routes
 from shadow_operator.core.judging.throughput import throughput
 from shadow_operator.core.judging.unproven import unproven
-from shadow_operator.core.numbers.sequential import trials_below
 from shadow_operator.core.recording.alerts import since
 from shadow_operator.core.recording.learning import standing
 from shadow_operator.core.recording.logs import LITTLE_BYTES
@@ -53,84 +39,6 @@ def gates(case: Case) -> tuple[Outcome, ...]:
     """Judge every gate that is not off, in order."""
     return tuple(
         judge(case) for name, judge in GATES.items() if case.spec.mode(name) != GateMode.OFF
-    )
-
-
-def critical_differences(case: Case) -> Outcome:
-    """No critical difference: reproduced, and not noise."""
-    name = GateName.CRITICAL_DIFFERENCES
-    if not case.compares:
-        return not_applicable(name, "There is no reference to differ from.")
-    if not case.tally.compared:
-        return inconclusive(name, "No pair was compared yet.")
-    critical = [d for d in case.tally.differences if d.critical]
-    proved = [d for d in critical if d.counts and d.reproduced]
-    open_ = [d for d in critical if not _is_rare(case, d)]
-    gate = Gate(
-        name=name,
-        result=GateResult.PASSED,
-        observed=count(len(proved)),
-        threshold="0",
-        samples=case.tally.compared,
-        source="comparator",
-        message=_harmless_sentence(case, critical),
-    )
-    if proved:
-        return Outcome(concluded(gate, GateResult.FAILED, _critical_sentence(case, proved)))
-    if open_:
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproved_sentence(case, open_[0])))
-    return Outcome(gate)
-
-
-def _is_rare(case: Case, difference: Difference) -> bool:
-    """Whether what was seen and never again is shown to be as rare as a mismatch may be.
-
-    A restart somewhere can make one answer of a day another one; that alone must not keep the
-    gate open for ever. What a person calls critical is no such thing.
-    """
-    if difference.reproduced or difference.listed:
-        return False
-    return passes(difference.pairs, _pairs_of(case, difference), _rare(case))
-
-
-def _rare(case: Case) -> float:
-    return 1 - ratio(case.spec.gates.match_rate.min_percent)
-
-
-def _pairs_of(case: Case, difference: Difference) -> int:
-    return sum(r.compared + r.pending for r in case.tally.routes if r.name == difference.route)
-
-
-def _harmless_sentence(case: Case, rare: list[Difference]) -> str:
-    if not rare:
-        return f"No critical difference in {count(case.tally.compared)} pairs."
-    more = f", as {len(rare) - 1} more are" if len(rare) > 1 else ""
-    first = rare[0]
-    return (
-        f"No critical difference was reproduced in {count(case.pairs)} pairs; {first.sentence()}, "
-        f"seen in {count(first.pairs)}, is rarer than {percent(_rare(case))}{more}."
-    )
-
-
-def _critical_sentence(case: Case, proved: list[Difference]) -> str:
-    more = f", and {len(proved) - 1} more" if len(proved) > 1 else ""
-    return (
-        f"{proved[0].sentence()} in {count(proved[0].pairs)} of {count(case.tally.compared)} "
-        f"pairs{more}."
-    )
-
-
-def _unproved_sentence(case: Case, difference: Difference) -> str:
-    seen = f"{difference.sentence()} in {count(difference.pairs)} pairs would be critical"
-    if difference.pending and difference.reproduced:
-        return f"{seen}; whether the reference does the same is not decided yet."
-    needed = None if difference.listed else trials_below(difference.pairs, _rare(case), PASSING)
-    if needed is None:
-        return f"{seen}; it counts once 3 pairs in 2 intervals show it."
-    missing = count(max(1, needed - _pairs_of(case, difference)))
-    return (
-        f"{seen}; that takes 3 pairs in 2 intervals that show it and are no noise, or {missing} "
-        f"more pairs of the route, which show that it is rarer than {percent(_rare(case))}."
     )
 
 
@@ -206,14 +114,22 @@ def coverage(case: Case) -> Outcome:
         samples=max(0, received),
         source="envoy",
     )
-    return Outcome(concluded(gate, *_covered(expected, received, minimum)))
+    if expected < LEAST_EXPECTED:
+        wait = case.wait(LEAST_EXPECTED - expected, expected, "expected copies")
+        return wait.outcome(gate, f"{_arrived(expected, received)}; {wait.clause}.")
+    result, text = _covered(expected, received, minimum)
+    lacking = result is GateResult.INCONCLUSIVE and minimum < 1
+    # Time alone brings none of them: of what came so far too much was lost.
+    good = ceil((minimum * expected - received) / (1 - minimum)) if lacking else None
+    return Outcome(concluded(gate, result, text, Needs(pairs=good) if good else None))
+
+
+def _arrived(expected: float, received: int) -> str:
+    return f"{count(max(0, received))} of {count(round(expected))} expected copies arrived"
 
 
 def _covered(expected: float, received: int, minimum: float) -> tuple[GateResult, str]:
-    numbers = f"{count(max(0, received))} of {count(round(expected))} expected copies arrived"
-    slack = WAVERING * expected**0.5
-    if expected < LEAST_EXPECTED:
-        return GateResult.INCONCLUSIVE, f"{numbers}; {LEAST_EXPECTED} are needed to judge."
+    numbers, slack = _arrived(expected, received), WAVERING * expected**0.5
     if received > COVERAGE_LIMIT * expected + slack:
         return GateResult.ERROR, f"{numbers}: more than can be; something else sends copies, too."
     if received >= minimum * expected:
@@ -232,8 +148,8 @@ def eligible_share(case: Case) -> Outcome:
     if not requests:
         return inconclusive(name, "No production request was counted yet.")
     enough = eligible / requests >= minimum / 100
-    skipped = sorted(case.tally.counts.skipped.items(), key=lambda item: -item[1])[:3]
-    reasons = "".join(f"; {reason} {count(number)}" for reason, number in skipped)
+    skipped = sorted(case.tally.counts.skipped.items(), key=lambda item: (-item[1], item[0]))
+    reasons = "".join(f"; {reason} {count(number)}" for reason, number in skipped[:3])
     return Outcome(
         Gate(
             name=name,
@@ -288,16 +204,13 @@ def minimum_pairs(case: Case) -> Outcome:
         message=f"{count(have)} pairs.{_untested_sentence(case)}",
     )
     if have < settings.total:
-        needs = case.needs(settings.total - have)
-        eta = needs.eta_seconds
-        text = f"{count(have)} pairs; {wanted(needs)}.{_untested_sentence(case)}"
-        return Outcome(
-            concluded(gate, GateResult.INCONCLUSIVE, text, needs),
-            on_course=eta is not None and eta <= case.remaining_soak,
-        )
-    if not case.compares or len(untested) < len(case.tally.routes):
+        wait = case.wait(settings.total - have, have)
+    elif case.compares and len(untested) == len(case.tally.routes):
+        most = max(untested, key=lambda route: (route.pairs, route.name))
+        wait = case.wait(settings.per_route - most.pairs, most.pairs, f"pairs of {most.name}")
+    else:
         return Outcome(gate)
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, gate.message))
+    return wait.outcome(gate, f"{count(have)} pairs; {wait.clause}.{_untested_sentence(case)}")
 
 
 def _untested_sentence(case: Case) -> str:

@@ -1,6 +1,6 @@
 """What status says about production: how it runs under mirroring against how it ran without."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shadow_operator.api.enums import GateName, GateResult, MirrorProvider
@@ -80,13 +80,7 @@ def production_impact(case: Case) -> Outcome:
         if holds:
             return Outcome(_gate(case, result, text))
     if record.watched < LEAST_WATCHED:
-        text = (
-            f"{count(record.watched)} requests of production were judged under mirroring; "
-            f"{count(LEAST_WATCHED)} are needed."
-        )
-        # Where requests are rare, more time alone need not help.
-        early = case.ledger.mirrored < 2 * guard.NORMAL_SECONDS + case.spec.guard.for_seconds
-        return Outcome(_gate(case, GateResult.INCONCLUSIVE, text), on_course=early)
+        return _early(case, record.watched)
     seen = impact(case.spec, case.ledger)
     numbers = f" Now {seen.sentence}" if seen else ""
     return Outcome(
@@ -96,6 +90,17 @@ def production_impact(case: Case) -> Outcome:
             f"No harm in {count(record.watched)} requests of production under mirroring.{numbers}",
         )
     )
+
+
+def _early(case: Case, watched: int) -> Outcome:
+    """Wait for requests; at first the guard compares none, so that there is no rate yet."""
+    mirrored = case.ledger.mirrored
+    early = mirrored < 2 * guard.NORMAL_SECONDS + case.spec.guard.for_seconds
+    sofar, what = 0 if early else watched, "requests"
+    wait = case.wait(LEAST_WATCHED - watched, sofar, what, seconds=mirrored)
+    text = f"{count(watched)} requests of production were judged under mirroring; {wait.clause}."
+    outcome = wait.outcome(_gate(case, GateResult.INCONCLUSIVE, text), text)
+    return replace(outcome, on_course=outcome.on_course or early)
 
 
 def _gate(case: Case, result: GateResult, message: str) -> Gate:

@@ -18,14 +18,7 @@ from typing import Final
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.status import Gate, Latency, Quantiles
 from shadow_operator.core.judging import load
-from shadow_operator.core.judging.case import (
-    Case,
-    Outcome,
-    concluded,
-    inconclusive,
-    not_applicable,
-    wanted,
-)
+from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
 from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers import sequential
 from shadow_operator.core.numbers.histogram import Histogram, Timing
@@ -195,13 +188,8 @@ def _undecided(case: Case, gate: Gate, slower: _Slower, limit: float, sentence: 
         text = f"{sentence}; that is too close to the limit to be decided soon."
         return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text))
     pairs = case.tally.counts.timing.ratio.count
-    needs = case.needs(max(1, int(pairs * (scale - 1))))
-    text = f"{sentence}; {wanted(needs)}."
-    eta = needs.eta_seconds
-    return Outcome(
-        concluded(gate, GateResult.INCONCLUSIVE, text, needs),
-        on_course=eta is not None and eta <= case.remaining_soak,
-    )
+    wait = case.wait(pairs * (scale - 1), pairs)
+    return wait.outcome(gate, f"{sentence}; {wait.clause}.")
 
 
 def _scale(case: Case, name: GateName, limit: float) -> float | None:

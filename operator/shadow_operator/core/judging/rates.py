@@ -9,24 +9,17 @@ from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.spec import ExcessGate
 from shadow_operator.api.status import Gate
 from shadow_operator.core.counting.tally import RouteTally, Tally
-from shadow_operator.core.judging.case import (
-    Case,
-    Outcome,
-    concluded,
-    inconclusive,
-    not_applicable,
-    wanted,
-)
+from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
 from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers import excess
 from shadow_operator.core.numbers.sequential import lower_bound, trials_below, upper_bound
-from shadow_operator.core.wording import count, duration, percent
+from shadow_operator.core.wording import count, percent
 
 EARLY_PAIRS: Final = 100
 """No rate fails before so many pairs: a start is not a trend."""
 BURSTS: Final = 1.5
 """Design effect from which it is said."""
-_NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
+NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
 
 
 def passes(events: float, trials: float, limit: float, effect: float = 1.0) -> bool:
@@ -165,11 +158,6 @@ def _judged(case: Case, gate: Gate, rate: _Rate, sentence: str) -> Outcome:
         text = f"{sentence}; the decision waits for what is undecided."
         return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text), on_course=not case.soaked)
     if rate.needed is None:
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}. {_NEVER}"))
-    needs = case.needs(max(1, rate.needed - rate.trials))
-    text, eta = f"{sentence}; {wanted(needs)}", needs.eta_seconds
-    late = eta is not None and not case.soaked and eta > case.remaining_soak
-    if late:
-        text += f", which is more than the {duration(case.remaining_soak)} that the soak still has"
-    on_course = eta is not None and eta <= case.remaining_soak
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{text}.", needs), on_course=on_course)
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}. {NEVER}"))
+    wait = case.wait(rate.needed - rate.trials, rate.trials)
+    return wait.outcome(gate, f"{sentence}; {wait.clause}.")

@@ -4,7 +4,7 @@ from typing import Final
 
 from shadow_operator.api.enums import GateName, GateResult, ReferenceMode
 from shadow_operator.api.names import Role
-from shadow_operator.api.status import Gate, Needs
+from shadow_operator.api.status import Gate
 from shadow_operator.core.judging.case import Case, Outcome, concluded, not_applicable
 from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers.growth import Point, Trend, trend
@@ -247,12 +247,12 @@ def _too_early(case: Case, gate: Gate, span: float) -> Outcome:
     usage = case.ledger.usage
     since = max((run.since for run in usage.runs.values()), default=usage.asked)
     eta = int(max(0.0, since + WARM_UP_SECONDS + LEAST_SECONDS - usage.asked))
+    wait = case.until(f"there are {duration(span)}; more are needed", eta)
     text = (
         f"Growth is judged on {duration(LEAST_SECONDS)} of samples after the initial rise "
-        f"({duration(WARM_UP_SECONDS)}, or a third of the pods' age); there are {duration(span)}."
+        f"({duration(WARM_UP_SECONDS)}, or a third of the pods' age); {wait.clause}."
     )
-    gate = concluded(gate, GateResult.INCONCLUSIVE, text, Needs(eta_seconds=eta))
-    return Outcome(gate, on_course=eta <= case.remaining_soak)
+    return wait.outcome(gate, text)
 
 
 def _compares(case: Case) -> bool:

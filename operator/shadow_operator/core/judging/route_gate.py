@@ -10,16 +10,16 @@ from typing import Final
 
 from shadow_operator.api.base import ratio
 from shadow_operator.api.enums import GateMode, GateName, GateResult, RouteResult
-from shadow_operator.api.status import Gate, Needs, RouteStatus
+from shadow_operator.api.status import Gate, RouteStatus
 from shadow_operator.core.comparing.named import same_route
 from shadow_operator.core.counting.tally import RouteTally
 from shadow_operator.core.judging.case import (
     Case,
     Outcome,
+    Wait,
     concluded,
     inconclusive,
     not_applicable,
-    wanted,
 )
 from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.judging.representative import not_representative
@@ -86,19 +86,15 @@ def _undecided(case: Case, gate: Gate, missing: list[RouteJudgement]) -> Outcome
         # What time alone does not cure is said first.
         missing = sorted(missing, key=lambda one: bool(one.pairs))
         return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{_named(missing)}."))
-    needs = _needs(case, missing)
-    text = f"{_named(missing)}; {wanted(needs)} of all routes."
-    eta = needs.eta_seconds
-    return Outcome(
-        concluded(gate, GateResult.INCONCLUSIVE, text, needs),
-        on_course=eta is not None and eta <= case.remaining_soak,
-    )
+    wait = _wait(case, missing)
+    return wait.outcome(gate, f"{_named(missing)}; {wait.clause}.")
 
 
-def _needs(case: Case, missing: Iterable[RouteJudgement]) -> Needs:
-    """Say how many requests of all routes bring the missing pairs of the slowest one."""
+def _wait(case: Case, missing: Iterable[RouteJudgement]) -> Wait:
+    """Wait for so many requests of all routes as bring the missing pairs of the slowest one."""
     total = case.tally.attempts
-    return case.needs(max(-(-one.pairs * total // max(1, one.route.pairs)) for one in missing))
+    needed = max(one.pairs * total / max(1, one.route.pairs) for one in missing)
+    return case.wait(needed, total, "pairs of all routes")
 
 
 def _named(routes: list[RouteJudgement]) -> str:

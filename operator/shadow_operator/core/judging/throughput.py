@@ -4,7 +4,8 @@ from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.status import Gate
 from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
 from shadow_operator.core.judging.levels import FAILING, PASSING
-from shadow_operator.core.numbers.sequential import lower_bound, upper_bound
+from shadow_operator.core.judging.rates import NEVER
+from shadow_operator.core.numbers.sequential import lower_bound, trials_below, upper_bound
 from shadow_operator.core.wording import count
 
 
@@ -43,7 +44,11 @@ def throughput(case: Case) -> Outcome:
         return Outcome(concluded(gate, GateResult.FAILED, f"{sentence}."))
     if differs <= limit / 100:
         return Outcome(concluded(gate, GateResult.PASSED, f"{sentence}."))
-    return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}; more pairs will tell."))
+    needed = trials_below(max(mine, its), limit / 100, PASSING)
+    if needed is None:
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{sentence}. {NEVER}"))
+    wait = case.wait(needed - total, total)
+    return wait.outcome(gate, f"{sentence}; {wait.clause}.")
 
 
 def _lost(case: Case) -> tuple[int, int, int]:

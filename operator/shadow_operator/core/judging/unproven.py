@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from math import ceil
 from typing import Final
 
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.evidence import CREDENTIAL_HEADERS
-from shadow_operator.api.status import Gate
+from shadow_operator.api.status import Gate, Needs
 from shadow_operator.core.comparing import mix
 from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
 from shadow_operator.core.wording import count, percent, words
@@ -36,7 +37,10 @@ def unproven(case: Case) -> Outcome:
         message=f"{count(tally.unproven)} of {count(total)} pairs prove nothing.",
     )
     if tally.unproven / total > allowed:
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, _unproven_sentence(case, total)))
+        # Time alone brings none of them: what came so far proves too little.
+        good = ceil(tally.unproven / allowed) - total if allowed else None
+        text, needs = _unproven_sentence(case, total), Needs(pairs=good) if good else None
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text, needs))
     if tally.unproven / total > maximum / 100:
         text = f"{gate.message[:-1]}, no larger a share than of production's own answers."
         return Outcome(concluded(gate, GateResult.PASSED, text))
