@@ -657,6 +657,18 @@ def test_what_is_needed_is_enough() -> None:
     assert Seen(clean(1200, unproven={"404": 300})).gate(UNPROVEN).result is PASSED
 
 
+def test_what_counts_pairs_or_copies_says_over_which_time() -> None:
+    judged = judge(spec(soakSeconds=600), Seen(clean(10)).ledger(), Subject("a", "b"), now=600.0)
+    windows = {one.name: one.window_seconds for one in judged.gates if one.source == "comparator"}
+    assert set(windows.values()) == {600}
+    assert windows.keys() == {
+        CRITICAL, MATCH, ERRORS, TIMEOUTS, UNPROVEN, JUDGED, MINIMUM, THROUGHPUT,
+        GateName.ROUTES,
+    }  # fmt: skip
+    for name in (COVERAGE, ELIGIBLE):
+        assert Seen(clean(10)).gate(name).window_seconds == 600
+
+
 def test_the_first_pairs_that_can_decide_do() -> None:
     assert Seen(clean(4511)).gate(MATCH).result is INCONCLUSIVE
     assert Seen(clean(4512)).gate(MATCH).result is PASSED

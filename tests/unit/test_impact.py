@@ -1,5 +1,6 @@
 """The gate on production: by how much it runs worse, and how long it takes to know."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from shadow_operator.api.enums import GateResult
 from shadow_operator.core.counting.tally import tally
 from shadow_operator.core.judging.case import Case, Outcome
 from shadow_operator.core.judging.impact import production_impact
-from shadow_operator.core.recording.guard import GuardRecord
+from shadow_operator.core.recording.guard import GuardRecord, GuardState
 from shadow_operator.core.recording.ledger import begin
 from shadow_operator.core.recording.soak import Soak
 from tests.support.guarded import Guarded
@@ -33,6 +34,42 @@ def judged(run: Guarded, mirrored: float = 600.0, **changes: Any) -> Outcome:
 
 def watched(requests: int) -> Guarded:
     return Guarded(record=GuardRecord(watched=requests))
+
+
+def percents(outcome: Outcome) -> dict[str, float]:
+    words = (outcome.gate.observed or "").replace("%", "").split()
+    return {name: float(number) for name, number in zip(words[::2], words[1::2], strict=True)}
+
+
+def copied(course: Callable[[Guarded], dict[str, float]]) -> Guarded:
+    return Guarded(course=course).run(600).run(120, percent=100)
+
+
+def test_what_is_observed_stands_beside_its_limits() -> None:
+    outcome = judged(copied(lambda _: {}))
+    assert outcome.gate.result is GateResult.PASSED
+    assert outcome.gate.threshold == "p50 +5% p99 +10% 5xx +0.1%"
+    seen = percents(outcome)
+    assert list(seen) == ["p50", "p99", "5xx"]
+    assert all(abs(more) < 5 for more in seen.values())
+    assert outcome.gate.window_seconds == 600
+
+
+def test_a_harm_stays_shown_while_its_cause_is_looked_for() -> None:
+    run = copied(lambda now: {"median": 60.0 if now.percent else 40.0, "error_rate": 0.0})
+    assert run.state is GuardState.SUSPECTED
+    seen = percents(judged(run))
+    assert seen["p50"] == pytest.approx(50, abs=8)
+    assert seen["5xx"] == 0.0
+    run.run(180)
+    assert run.record.paused(run.spec)
+    outcome = judged(run)
+    assert outcome.gate.result is GateResult.FAILED
+    assert percents(outcome) == seen
+
+
+def test_before_there_is_a_normal_course_nothing_is_observed() -> None:
+    assert judged(watched(0)).gate.observed is None
 
 
 CASES: dict[str, tuple[int, float, str, bool, bool]] = {

@@ -16,7 +16,7 @@ from shadow_operator.comparator.sketch import Latencies, wire
 from shadow_operator.core.counting.counts import Counts
 from shadow_operator.core.counting.tally import tally
 from shadow_operator.core.judging.case import Case
-from shadow_operator.core.judging.gates import GATES
+from shadow_operator.core.judging.gates import gates
 from shadow_operator.core.judging.latency import bounds, exceeding, status
 from shadow_operator.core.numbers.bursts import Burst, Bursts
 from shadow_operator.core.numbers.histogram import Histogram, Timing, timing_of
@@ -51,7 +51,7 @@ def judged(name: GateName, evidence: Ledger, **changes: Any) -> Gate:
     wanted = spec(**changes)
     counted = tally(wanted, evidence.counts, interval=30.0)
     case = Case(spec=wanted, ledger=evidence, tally=counted, soaked=True)
-    return GATES[name](case).gate
+    return next(one.gate for one in gates(case) if one.gate.name is name)
 
 
 @dataclass

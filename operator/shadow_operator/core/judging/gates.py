@@ -4,6 +4,7 @@ docs/verdict.md says what each means and why its bound is the right one.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 from typing import Final
 
@@ -35,11 +36,22 @@ STALE_INTERVALS: Final = 3
 """What a layer said longer ago is not known any more."""
 
 
+_COUNTED: Final = frozenset({"comparator", "envoy"})
+"""Sources of counts: they are those of the whole epoch where a gate names no other window."""
+
+
 def gates(case: Case) -> tuple[Outcome, ...]:
     """Judge every gate that is not off, in order."""
-    return tuple(
-        judge(case) for name, judge in GATES.items() if case.spec.mode(name) != GateMode.OFF
-    )
+    judged = (judge(case) for name, judge in GATES.items() if case.spec.mode(name) != GateMode.OFF)
+    return tuple(_with_window(case, outcome) for outcome in judged)
+
+
+def _with_window(case: Case, outcome: Outcome) -> Outcome:
+    gate = outcome.gate
+    if gate.window_seconds is not None or gate.source not in _COUNTED:
+        return outcome
+    whole = gate.model_copy(update={"window_seconds": int(case.seconds)})
+    return replace(outcome, gate=whole)
 
 
 def layers(case: Case) -> Outcome:

@@ -38,6 +38,22 @@ class Impact:
         )
         return f"{shown} in the last {self.now.seconds:.0f} s under mirroring."
 
+    @property
+    def change(self) -> str | None:
+        """Give by how much it is worse: `p50 +1.2% p99 -0.4% 5xx +0.01%`; None: than nothing."""
+        if self.normal is None:
+            return None
+        p50, p99, errors = (
+            (measure.value(self.now), measure.value(self.normal)) for measure in harm.MEASURES
+        )
+        quantiles = (("p50", *p50), ("p99", *p99))
+        parts = [f"{name} {_more(100 * (now / then - 1))}" for name, now, then in quantiles if then]
+        return " ".join((*parts, f"5xx {100 * (errors[0] - errors[1]):+.2f}%"))
+
+
+def _more(percent: float) -> str:
+    return f"{percent:+.1f}%" if abs(percent) < 10 else f"{percent:+.0f}%"
+
 
 def impact(spec: Spec, ledger: Ledger) -> Impact | None:
     """Return the numbers of now; None where nothing was timed under mirroring lately."""
@@ -103,15 +119,27 @@ def _early(case: Case, watched: int) -> Outcome:
     return replace(outcome, on_course=outcome.on_course or early)
 
 
+def _judged(case: Case) -> Impact | None:
+    """Return what the guard went by: the harm that it found, else the numbers of now."""
+    record = case.ledger.guard
+    if record.harm is not None:
+        return Impact(record.harm, record.normal)
+    return impact(case.spec, case.ledger)
+
+
 def _gate(case: Case, result: GateResult, message: str) -> Gate:
     limits, by_envoy = case.spec.guard, case.spec.mirror.provider is MirrorProvider.ENVOY
+    seen = _judged(case)
     return Gate(
         name=GateName.PRODUCTION_IMPACT,
         result=result,
+        observed=seen.change if seen else None,
         threshold=(
-            f"p50 +{limits.max_p50_increase_percent}% p99 +{limits.max_p99_increase_percent}%"
+            f"p50 +{limits.max_p50_increase_percent}% p99 +{limits.max_p99_increase_percent}% "
+            f"5xx +{limits.max_error_increase_percent}%"
         ),
         samples=case.ledger.guard.watched,
+        window_seconds=int(case.ledger.mirrored),
         source="envoy" if by_envoy else case.ledger.meter.source or "metrics",
         message=message,
     )

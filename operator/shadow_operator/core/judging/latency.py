@@ -126,7 +126,6 @@ def _judged(case: Case, name: GateName, percent: int, words: str) -> Outcome:
         threshold=f"< {percent}%" + (f" or {_ms(FLOOR_SECONDS)} ms" if floored else ""),
         bound=None if slower.upper == inf else _percent(slower.upper),
         samples=timing.ratio.count,
-        window_seconds=int(case.seconds),
         source="comparator",
     )
     if _is_trend(case) and slower.lower > limit:

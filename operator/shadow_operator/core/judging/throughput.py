@@ -33,7 +33,6 @@ def throughput(case: Case) -> Outcome:
         threshold=f"within {limit}%",
         bound=f"{100 * differs:.2f}%",
         samples=total,
-        window_seconds=int(case.seconds),
         source="comparator",
     )
     sentence = (
