@@ -12,7 +12,7 @@ from shadow_operator.api.evidence import ComparatorSnapshot, RouteCounts
 from shadow_operator.comparator.copy import Shed
 from shadow_operator.core.counting.counts import merged
 from shadow_operator.core.numbers.envoy_bins import EDGES
-from shadow_operator.core.recording.collect import advance
+from shadow_operator.core.recording.collect import Pods, advance
 from shadow_operator.core.recording.ledger import (
     DISCARDED,
     LARGEST_BYTES,
@@ -199,6 +199,35 @@ def test_a_new_epoch_goes_on_where_the_mirror_was() -> None:
     then = snapshot(route(20), time=90, pod="c", epoch="e2-1")
     ledger = step(ledger, 90, then, mirrors=mirrors(mirror(120)))
     assert (ledger.coverage.expected, ledger.received) == (20.0, 20)
+
+
+def test_the_load_of_production_is_what_it_had_under_copies() -> None:
+    pods = Pods(production=2, shadow=1)
+    ledger, now, requests = fresh(), 0.0, 0
+
+    def interval(ledger: Ledger, copies: int, percent: int) -> Ledger:
+        reading = snapshot(route(copies), time=now)
+        envoy = mirrors(mirror(requests, percent=percent))
+        return step(ledger, now, reading, mirrors=envoy, mirroring=percent > 0, pods=pods)
+
+    ledger = interval(ledger, 0, percent=0)
+    for _ in range(10):
+        now, requests = now + 30, requests + 500
+        ledger = interval(ledger, 0, percent=0)
+    for number in range(1, 4):
+        now, requests = now + 30, requests + 100
+        ledger = interval(ledger, 100 * number, percent=100)
+    for _ in range(10):
+        now, requests = now + 30, requests + 500
+        ledger = interval(ledger, 300, percent=0)
+    assert (ledger.load.production, ledger.load.shadow) == (300.0, 300.0)
+
+
+def test_evidence_begins_with_the_last_reading_before_the_first_copy() -> None:
+    ledger = fresh()
+    for now, copies in ((0, 0), (30, 0), (300, 0), (330, 40), (360, 80)):
+        ledger = step(ledger, now, snapshot(route(copies), time=now))
+    assert (ledger.first_measurement, ledger.last_measurement) == (300, 360)
 
 
 # --- the soak clock -------------------------------------------------------------------------------

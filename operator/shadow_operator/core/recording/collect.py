@@ -259,10 +259,12 @@ def _with_processes(
     ledger = ledger.model_copy(
         update={
             "processes": tuple(known[name] for name in sorted(known)),
-            "first_measurement": ledger.first_measurement or newest,
             "last_measurement": newest or ledger.last_measurement,
         }
     )
+    if ledger.first_measurement is None or not ledger.answered:
+        # Of readings before the first copy the last one tells when evidence begins.
+        ledger = ledger.model_copy(update={"first_measurement": newest or ledger.first_measurement})
     return close(ledger, [p for p in ledger.processes if _is_gone(p, ledger, comparators, now)])
 
 
@@ -322,12 +324,12 @@ def _with_load(ledger: Ledger, before: Ledger, pods: Pods | None) -> Ledger:
 
 
 def _requests_of_a_pod(ledger: Ledger, before: Ledger, pods: Pods | None) -> float:
-    """Return the new requests of a pod of production; 0 where they are not known."""
+    """Return the new requests of a pod of production under copies; 0 where they are not known."""
+    if ledger.production is before.production or not ledger.production[-1].percent:
+        return 0.0  # without copies the clones have no load to compare
     if ledger.seen_by == "envoy":
         requests = ledger.coverage.requests - before.coverage.requests
         return requests / pods.production if pods and pods.production else 0.0
-    if ledger.production is before.production or not ledger.production[-1].percent:
-        return 0.0  # without copies the clones have no load to compare
     return ledger.production[-1].requests / ledger.meter.counted
 
 

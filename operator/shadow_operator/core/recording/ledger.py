@@ -229,6 +229,7 @@ class Ledger(_Frozen):
     advanced: float | None = None
     """When the ledger was last advanced."""
     first_measurement: float | None = None
+    """When comparators were last read before the first copy: what they counted came since."""
     last_measurement: float | None = None
     decided: Decided | None = None
     blocks: tuple[Block, ...] = ()
