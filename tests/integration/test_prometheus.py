@@ -1,8 +1,9 @@
-"""Alerts and log volumes as a real Prometheus tells them."""
+"""Alerts, log volumes, requests and networks as a real Prometheus tells them."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from math import inf
 from typing import TYPE_CHECKING
@@ -127,6 +128,54 @@ async def test_what_productions_pods_counted_is_read_with_the_time_of_its_scrape
     later = time.time() + 30
     assert await Prometheus(url).requests("shop", 'x",pod=~".*', HAL9, later) == Found(())
     assert await Prometheus(url).requests('shop",pod=~".*', "cart-web", HAL9, later) == Found(())
+
+
+SPEEDS = {"eth0": "1000", "enp3s0": "2500", "eth1": "-1", "veth7": "10000", "eth0.7": "1000"}
+"""Device -> megabits a second, as Linux says: a card without a cable has none."""
+CARD = "{name}: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n"
+
+
+def carry(proc: Path, seconds: float) -> None:
+    """Let every device that has a cable receive 5,000 bytes a second and send 1,000."""
+    told = (
+        CARD.format(name=name, received=int(5000 * seconds), sent=int(1000 * seconds))
+        for name in SPEEDS
+        if name != "eth1"
+    )
+    # As a whole: the exporter may read at any moment.
+    (proc / "new").write_text("Inter-| Receive | Transmit\nface |bytes |bytes\n" + "".join(told))
+    (proc / "new").rename(proc / "net/dev")
+
+
+async def test_the_network_of_a_node_is_that_of_its_cards(
+    tmp_path: Path, progress: Progress
+) -> None:
+    proc, sys, began = tmp_path / "proc", tmp_path / "sys", time.monotonic()
+    (proc / "net").mkdir(parents=True)
+    for name, speed in SPEEDS.items():
+        (device := sys / "class/net" / name).mkdir(parents=True)
+        (device / "speed").write_text(speed)
+    carry(proc, 0)
+    (folder := tmp_path / "prometheus").mkdir()
+    with (
+        prometheus.exporting(proc, sys, progress) as node,
+        prometheus.running(folder, "groups: []", progress, node=node) as url,
+    ):
+        async with asyncio.timeout(60):
+            while True:
+                carry(proc, time.monotonic() - began)
+                item = await Prometheus(url).network()
+                assert isinstance(item, Found), item
+                if item.value and (read := item.value[os.uname().nodename.lower()]).sent:
+                    break
+                await asyncio.sleep(0.2)
+    assert read.speed == 3500e6 / 8
+    assert read.received / read.sent == pytest.approx(5, rel=0.1)
+    assert list(item.value) == [os.uname().nodename.lower()]
+
+
+async def test_without_a_node_exporter_no_network_is_known(url: str) -> None:
+    assert await Prometheus(url).network() == Found({})
 
 
 async def test_a_prometheus_that_is_not_there_is_unknown() -> None:

@@ -1,4 +1,4 @@
-"""A real Prometheus on a port of its own, as Debian packages it."""
+"""A real Prometheus and a real node exporter on ports of their own, as Debian packages them."""
 
 from __future__ import annotations
 
@@ -19,40 +19,71 @@ if TYPE_CHECKING:
     from dev.cluster import Progress
 
 PACKAGE = {"prometheus": ("prometheus", "answers tests about alerts")}
+EXPORTER = {"prometheus-node-exporter": ("prometheus-node-exporter", "tells tests of a node")}
 
-CONFIGURATION = "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+CONFIGURATION = """
+global: {evaluation_interval: 1s, scrape_interval: 1s}
+rule_files: [rules.yml]
+"""
+SCRAPED = """
+scrape_configs:
+- {job_name: node, static_configs: [{targets: ["%s"]}]}
+"""
 
 
 @contextmanager
-def running(folder: Path, rules: str, progress: Progress) -> Iterator[str]:
-    """Run one with these alerting rules (YAML); gives its address."""
+def running(folder: Path, rules: str, progress: Progress, *, node: str = "") -> Iterator[str]:
+    """Run one with these alerting rules (YAML) that scrapes this `host:port`; gives its address."""
     packages.ensure(PACKAGE, progress, avoid="leave this test out")
-    (folder / "prometheus.yml").write_text(CONFIGURATION)
+    scraped = SCRAPED % node if node else ""
+    (folder / "prometheus.yml").write_text(CONFIGURATION + scraped)
     (folder / "rules.yml").write_text(rules)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    log = folder / "log"
+    where = f"127.0.0.1:{free_port()}"
+    command = [
+        packages.find("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={where}",
+    ]
+    with _serving("Prometheus", command, f"http://{where}/-/ready", folder / "log"):
+        yield f"http://{where}"
+
+
+@contextmanager
+def exporting(proc: Path, sys: Path, progress: Progress) -> Iterator[str]:
+    """Run a node exporter that reads the network from these for /proc and /sys; gives its address.
+
+    The address is `host:port`. Its host's name is this machine's.
+    """
+    packages.ensure(EXPORTER, progress, avoid="leave this test out")
+    where = f"127.0.0.1:{free_port()}"
+    command = [
+        packages.find("prometheus-node-exporter"),
+        f"--path.procfs={proc}",
+        f"--path.sysfs={sys}",
+        "--collector.disable-defaults",
+        *("--collector.netdev", "--no-collector.netdev.netlink"),
+        *("--collector.netclass", "--collector.uname"),
+        f"--web.listen-address={where}",
+    ]
+    with _serving("node exporter", command, f"http://{where}/metrics", proc.parent / "log"):
+        yield where
+
+
+@contextmanager
+def _serving(name: str, command: list[str], ready: str, log: Path) -> Iterator[None]:
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                packages.find("prometheus"),
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=output,
-            stderr=output,
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
-            wait_until("Prometheus", lambda: _ready(url), hint=f"See {log}")
-            yield url
+            wait_until(name, lambda: _answers(ready), hint=f"See {log}")
+            yield
         finally:
             process.kill()
             process.wait()
 
 
-def _ready(url: str) -> bool:
+def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready", timeout=2).is_success
+        return httpx.get(url, timeout=2).is_success
     except httpx.HTTPError:
         return False

@@ -17,7 +17,14 @@ from shadow_operator.cli.commands import monitor
 from shadow_operator.cli.durations import seconds
 from shadow_operator.cli.errors import CliError, Exit
 from shadow_operator.cli.target import Target
-from shadow_operator.core.snapshot import Amount, Found, LayerReading, LearningReading
+from shadow_operator.core.snapshot import (
+    Amount,
+    Found,
+    LayerReading,
+    LearningReading,
+    Missing,
+    Traffic,
+)
 from tests.support.shell import Cluster, Shell
 from tests.support.world import World, up
 from tests.unit.test_baseline import FREE, asleep
@@ -71,8 +78,27 @@ def test_room_is_told_in_the_runbooks_words(beside: Callable[[World], Shell]) ->
         "Memory Headroom: > 50% ✓ (75% is free)",
         "Network Capacity: ? not known (must be > 60%)",
     ]
-    assert "Network is not known without Prometheus" in text
+    assert "Network is not judged: no Prometheus." in text
     assert status == Exit.GREEN
+
+
+def test_room_of_the_network_is_told_where_a_prometheus_knows_it(
+    beside: Callable[[World], Shell],
+) -> None:
+    told = replace(FREE, network=Found({"one": Traffic(received=1, sent=3, speed=100)}))
+    _, text = beside(asleep(room=told))("hal9-cli resources --check-shadow-capacity")
+    assert text.splitlines()[2] == "Network Capacity: > 60% ✓ (97% is free)"
+
+
+def test_a_busy_network_is_a_no_whatever_else_is_known(beside: Callable[[World], Shell]) -> None:
+    busy = replace(FREE, usage=Missing(), network=Found({"one": Traffic(90, 3, speed=100)}))
+    status, text = beside(asleep(room=busy))("hal9-cli resources --check-shadow-capacity")
+    assert text.splitlines()[:3] == [
+        "CPU Headroom: ? not known (must be > 50%)",
+        "Memory Headroom: ? not known (must be > 50%)",
+        "Network Capacity: 10% ✗ (must be > 60%)",
+    ]
+    assert status == Exit.NO
 
 
 def test_too_little_room_is_a_no(beside: Callable[[World], Shell]) -> None:

@@ -8,11 +8,20 @@ import httpx
 import pytest
 
 from shadow_operator.adapters.kubernetes import ApiError
+from shadow_operator.adapters.prometheus import Prometheus
 from shadow_operator.api.names import Role
 from shadow_operator.controller.gather import Sources, gather, label_selector, probe_report
 from shadow_operator.core import names
 from shadow_operator.core.plan import plan
-from shadow_operator.core.snapshot import Found, Missing, ObjectRef, Snapshot, Unknown
+from shadow_operator.core.snapshot import (
+    Found,
+    Item,
+    Missing,
+    ObjectRef,
+    Snapshot,
+    Traffic,
+    Unknown,
+)
 from tests.support.api import FakeApi
 from tests.support.clones import SETTINGS
 from tests.support.world import ENTRY, NAME, PROBE, World, deployment_ref, stranger, up
@@ -27,10 +36,10 @@ def cluster(world: World) -> FakeApi:
     return FakeApi(NAMESPACE, world.body, *(o for o in listed if o is not None))
 
 
-async def read(fake: FakeApi) -> Snapshot | None:
+async def read(fake: FakeApi, prometheus: Prometheus | None = None) -> Snapshot | None:
     pods = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503)))
     async with fake.client() as api, pods:
-        return await gather(Sources(api, pods, SETTINGS), (NAME, NAME), NOW)
+        return await gather(Sources(api, pods, SETTINGS, prometheus), (NAME, NAME), NOW)
 
 
 async def test_a_resource_that_is_gone_is_none() -> None:
@@ -102,6 +111,28 @@ async def test_room_is_read_as_long_as_nothing_is_copied_and_use_while_it_can_ch
     assert snapshot is not None
     assert (POD_USE in fake.calls, NODES in fake.calls) == (used, room)
     assert (snapshot.room is not None) == room
+
+
+class Knowing(Prometheus):
+    """A Prometheus that knows the network of one node, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1")
+
+    async def network(self) -> Item[Mapping[str, Traffic]]:
+        return Found({"a": Traffic(1, 2, 3)})
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "known"), [(Knowing(), Found({"a": Traffic(1, 2, 3)})), (None, Missing())]
+)
+async def test_the_network_is_read_with_room_where_there_is_a_prometheus(
+    prometheus: Prometheus | None, known: Item[Any]
+) -> None:
+    snapshot = await read(cluster(World()), prometheus)
+    assert snapshot is not None
+    assert snapshot.room is not None
+    assert snapshot.room.network == known
 
 
 async def test_a_metrics_api_that_fails_fails_no_look() -> None:

@@ -9,7 +9,7 @@ from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.names import Role
 from shadow_operator.api.status import Gate
 from shadow_operator.core.judging.resources import headroom, resources
-from shadow_operator.core.recording.headroom import Asked, Headroom
+from shadow_operator.core.recording.headroom import Asked, Headroom, Network
 from shadow_operator.core.recording.usage import Usage, UsageRecord, Use
 from shadow_operator.core.snapshot import (
     Amount,
@@ -20,6 +20,7 @@ from shadow_operator.core.snapshot import (
     Node,
     Pod,
     RoomReading,
+    Traffic,
     Unknown,
 )
 from tests.support.memory import MIB, case
@@ -140,13 +141,35 @@ def changed(**changes: Any) -> Headroom:
     return HALF.model_copy(update=changes)
 
 
+NO_API: dict[str, Any] = {"used_cpu": None, "used_memory": None, "problem": "no API"}
 HEADROOM: dict[str, tuple[Headroom | None, dict[str, Any], GateResult, str]] = {
     "enough": (
         HALF,
         {},
         PASSED,
-        "62% of CPU and 75% of memory (5.0 CPU and 12.0 GiB) were free on 2 nodes before the start."
-        " Clones ask for 700m CPU and 1.2 GiB. Network is not known without Prometheus.",
+        "62% of CPU and 75% of memory were free on 2 nodes (5.0 CPU and 12.0 GiB). "
+        "Network is not judged: no Prometheus. Clones ask for 700m CPU and 1.2 GiB.",
+    ),
+    "enough of network, too": (
+        changed(network=Network(speed=1000, used=30)),
+        {},
+        PASSED,
+        "62% of CPU, 75% of memory and 97% of network were free on 2 nodes (5.0 CPU and 12.0 GiB).",
+    ),
+    "too little network": (
+        changed(network=Network(speed=1000, used=400)), {}, FAILED, "60% of network"
+    ),
+    "less network is enough": (
+        changed(network=Network(speed=1000, used=400)),
+        {"gates": {"headroom": {"minNetworkPercent": 50}}},
+        PASSED,
+        "60% of network",
+    ),
+    "a Prometheus that does not know the network": (
+        changed(network_problem="it has no such metric"),
+        {},
+        PASSED,
+        "Network is not judged: it has no such metric.",
     ),
     "too little CPU": (changed(used_cpu=4000), {}, FAILED, "50% of CPU"),
     "too little memory": (changed(used_memory=9 * GIB), {}, FAILED, "43% of memory"),
@@ -163,7 +186,20 @@ HEADROOM: dict[str, tuple[Headroom | None, dict[str, Any], GateResult, str]] = {
         changed(used_cpu=None, used_memory=None, problem="what nodes use is not known (no API)"),
         {},
         NOT_APPLICABLE,
-        "Headroom is not judged: what nodes use is not known (no API). Clones ask for 700m CPU",
+        "CPU and memory are not judged: what nodes use is not known (no API). Network is not "
+        "judged: no Prometheus. Clones ask for 700m CPU",
+    ),
+    "only network is known": (
+        changed(**NO_API, network=Network(speed=9, used=1)),
+        {},
+        NOT_APPLICABLE,
+        "CPU and memory are not judged: no API. 88% of network was free on 2 nodes.",
+    ),
+    "only network is known, and it is too little": (
+        changed(**NO_API, network=Network(speed=9, used=9)),
+        {},
+        FAILED,
+        "0% of network was free on 2 nodes.",
     ),
     "nodes are not known": (
         Headroom(problem="nodes are not known (forbidden)", asked=ASKED), {}, NOT_APPLICABLE, "forb"
@@ -272,6 +308,55 @@ def test_want_of_room_that_is_advisory_is_only_shown() -> None:
     assert gate(world, GateName.HEADROOM)["result"] == "Failed"
     assert world.status["verdict"]["decision"] == "ExtendShadow"
     assert condition(world)[0] != "False"
+
+
+def networked(network: Item[Any]) -> World:
+    """Give a world with a Prometheus that says this of the network of two nodes."""
+    nodes = Found(tuple(Node(name, Amount(8000, 16 * GIB)) for name in "ab"))
+    use = Found({name: Amount(1000, GIB) for name in "ab"})
+    return measured(replace(room(node_use=use), nodes=nodes, network=network))
+
+
+def test_of_each_node_the_busier_direction_of_its_network_counts() -> None:
+    idle, busy = Traffic(received=0, sent=50, speed=500), Traffic(received=100, sent=10, speed=500)
+    world = networked(Found({"a": idle, "b": busy, "elsewhere": Traffic(9, 9, 9)}))
+    seen = gate(world, GateName.HEADROOM)
+    assert (seen["observed"], seen["threshold"]) == ("93%/97%/85%", "> 50%/50%/60%")
+    assert seen["result"] == "Passed"
+    [check] = [one for one in world.status["preflight"] if one["name"] == "headroom"]
+    assert (check["observed"], check["threshold"]) == (seen["observed"], seen["threshold"])
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        (Unknown("no answer in 10 s"), "Prometheus can't be asked (no answer in 10 s)."),
+        (Found({}), "Prometheus has no node_network_speed_bytes of 2 of 2 nodes."),
+        (
+            Found({"a": Traffic(1, 1, 9)}),
+            "Prometheus has no node_network_speed_bytes of 1 of 2 nodes.",
+        ),
+    ],
+)
+def test_a_network_that_is_not_known_fails_nothing_and_says_why(
+    network: Item[Any], says: str
+) -> None:
+    seen = gate(networked(network), GateName.HEADROOM)
+    assert (seen["result"], seen["observed"]) == ("Passed", "93%/97%")
+    assert f"Network is not judged: {says}" in seen["message"]
+
+
+def test_a_prometheus_that_failed_is_asked_again_until_the_first_copy() -> None:
+    world = World(usage=use, room=replace(room(), network=Unknown("it answered 503")))
+    world.edit(guard={"baselineSeconds": 300})
+    world.until(lambda w: w.status.get("phase") == "Recording")
+    world.reconcile(30.0)
+    assert world.progress.headroom == ""
+    world.room = replace(room(), network=Found({"a": Traffic(1, 1, 100)}))
+    world.reconcile(30.0)
+    world.reconcile(30.0)
+    assert world.progress.headroom == world.progress.epoch
+    assert gate(world, GateName.HEADROOM)["observed"].endswith("/99%")
 
 
 def test_what_is_not_known_of_room_is_said() -> None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from shadow_operator.core.wording import count, duration, percent, progress, ratio_text, words
+from shadow_operator.core.wording import (
+    all_of,
+    count,
+    duration,
+    percent,
+    progress,
+    ratio_text,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +67,11 @@ def test_a_count_is_grouped() -> None:
 def test_a_reason_is_read_inside_a_sentence() -> None:
     assert words("ComparatorsUnreadable") == "comparators unreadable"
     assert words("Suspended") == "suspended"
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_all_parts_of_a_sentence_are_joined(parts: list[str], text: str) -> None:
+    assert all_of(parts) == text

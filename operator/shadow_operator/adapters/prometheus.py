@@ -19,6 +19,7 @@ from shadow_operator.core.snapshot import (
     Item,
     LogReading,
     RequestsReading,
+    Traffic,
     Unknown,
 )
 
@@ -49,6 +50,20 @@ _SCRAPED: Final = (
 )
 _PODS: Final = "{deployment}-[a-z0-9]+-[a-z0-9]{{5}}"
 """How the pods of a Deployment are called; those of its clones have one part more."""
+_CARDS: Final = 'device=~"(eth|en[a-hj-z]|em|ib|p[0-9]+p)[^.:]*"'
+"""Network cards, by the names that Linux gives them. What bridges, bonds and VLANs carry goes
+through a card as well, and what devices of pods carry (`eni...` on AWS) may stay in the node."""
+_SPEED: Final = f"(node_network_speed_bytes{{{_CARDS}}} > 0)"
+_CARRIED: Final = (
+    f"rate(node_network_%s_bytes_total{{{_CARDS}}}[5m]) and on (instance, device) {_SPEED}"
+)
+_BY_NODE: Final = (
+    "sum by (nodename) ((%s) * on (instance) group_left (nodename)"
+    " max by (instance, nodename) (node_uname_info))"
+)
+_NETWORK: Final = tuple(
+    _BY_NODE % of for of in (_CARRIED % "receive", _CARRIED % "transmit", _SPEED)
+)
 _SEVERITY: Final = 'severity=~"warning|critical"'
 
 
@@ -96,6 +111,30 @@ class Prometheus:
         if shadow is None or reference is None:
             return Found(None)
         return Found(LogReading(shadow=shadow, reference=reference))
+
+    async def network(self) -> Item[Mapping[str, Traffic]]:
+        """Read what the network cards of each node carried within the last five minutes.
+
+        Node exporter's metrics, by node name. A card that does not tell its speed is left out, and
+        so is a node without one that does.
+        """
+        tables: list[dict[str, float]] = []
+        for answer in await asyncio.gather(*map(self._ask, _NETWORK)):
+            if isinstance(answer, Unknown):
+                return answer
+            try:
+                tables.append({o["metric"]["nodename"]: float(o["value"][1]) for o in answer})
+            except (KeyError, TypeError, ValueError, IndexError):
+                return Unknown("its answer is not Prometheus'")
+        received, sent, speeds = tables
+        return Found(
+            {
+                # A kubelet writes its host's name in small letters.
+                node.lower(): Traffic(received[node], sent[node], speed)
+                for node, speed in speeds.items()
+                if node in received and node in sent
+            }
+        )
 
     async def requests(
         self, namespace: str, deployment: str, preset: Preset, now: float

@@ -516,8 +516,8 @@ class HeadroomGate(GateSettings):
     """Free memory in percent; default 50."""
 
     min_network_percent: WholePercent = 60
-    """Free network capacity in percent; default 60. Not known without Prometheus, which status
-    says; it fails nothing then."""
+    """Free network capacity in percent; default 60. Known where a Prometheus has node exporter's
+    metrics of it; where it is not, status says so, and it fails nothing."""
 
 
 class ResourcesGate(GateSettings):

@@ -92,10 +92,11 @@ class Check(StatusModel):
     """`Passed`, `Failed` or `Unknown`."""
 
     observed: Column | None = None
-    """What was measured: `63%/71%` of CPU and memory are free."""
+    """What was measured: `63%/71%/97%` of CPU, memory and network are free; the last one where it
+    is known."""
 
     threshold: Column | None = None
-    """What it must be: `> 50%/50%`."""
+    """What it must be: `> 50%/50%/60%`."""
 
     message: Annotated[str, Cut(288)] = ""
     """What was found, and what to do."""

@@ -84,11 +84,10 @@ async def _gather_all(
     resource: ShadowDeployment,
     now: float,
 ) -> Snapshot:
-    api = sources.api
     known = await _gather_first(sources, body, annotations, resource, now)
     situation = Situation(known, resource, now)
     (used, room), read = await asyncio.gather(
-        _usage(api, situation), _gather_others(sources, resource, known, situation, now)
+        _usage(sources, situation), _gather_others(sources, resource, known, situation, now)
     )
     if situation.records_baseline or situation.meters_production:
         told = metrics.of_production(sources.http, sources.prometheus, resource, read, now)
@@ -324,17 +323,26 @@ async def _prometheus(
 
 
 async def _usage(
-    api: KubernetesApi, situation: Situation
+    sources: Sources, situation: Situation
 ) -> tuple[Item[Mapping[str, PodUsage]], RoomReading | None]:
     """Read what pods use, and while it may still be decided to start how much room there is."""
     baseline = situation.records_baseline
     if not (situation.wants_clones or baseline):
         return Missing(), None
-    namespace = situation.resource.namespace
+    api, namespace = sources.api, situation.resource.namespace
     wanted = situation.baseline.wants_room(situation.now) if baseline else room.is_open(situation)
     if not wanted:
         return await usage.of_pods(api, namespace), None
-    return await asyncio.gather(usage.of_pods(api, namespace), usage.room(api, namespace))
+    return await asyncio.gather(usage.of_pods(api, namespace), _room(sources, namespace))
+
+
+async def _room(sources: Sources, namespace: str) -> RoomReading:
+    if sources.prometheus is None:
+        return await usage.room(sources.api, namespace)
+    read, network = await asyncio.gather(
+        usage.room(sources.api, namespace), sources.prometheus.network()
+    )
+    return replace(read, network=network)
 
 
 async def _probe(pod: Item[Manifest]) -> tuple[Item[Mapping[str, Any]], bool | None]:

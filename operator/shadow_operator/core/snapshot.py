@@ -109,6 +109,16 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What the network cards of a node carried of late, and can carry, in bytes a second."""
+
+    received: float
+    sent: float
+    speed: float
+    """In each direction, as the cards say."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomReading:
     """What tells how much room there is."""
 
@@ -117,6 +127,8 @@ class RoomReading:
     """Node name -> what runs on it uses (`NodeMetrics`)."""
     quotas: Item[tuple[Manifest, ...]]
     """The namespace's ResourceQuotas."""
+    network: Item[Mapping[str, Traffic]] = Missing()
+    """Node name -> its network; missing where no Prometheus is configured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,17 @@
 """Numbers and reasons as people read them in status."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor
 from typing import Final
 
 from shadow_operator.api.enums import GateName
 from shadow_operator.core.snapshot import Amount
+
+
+def all_of(parts: Sequence[str]) -> str:
+    """Join what stands in one sentence: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def words(reason: str) -> str:

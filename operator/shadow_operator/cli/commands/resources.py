@@ -66,7 +66,7 @@ def capacity_lines(resource: "ShadowDeployment", check: Check) -> Iterable[str]:
     names = ("CPU Headroom", "Memory Headroom", "Network Capacity")
     least = (gate.min_cpu_percent, gate.min_memory_percent, gate.min_network_percent)
     for number, (name, wanted) in enumerate(zip(names, least, strict=True)):
-        have = free[number] if number < len(free) else ""
+        have = free[number].strip("?") if number < len(free) else ""
         yield f"{name}: {_amount(have, wanted)}"
     yield check.message
 

@@ -6,7 +6,7 @@ from typing import Final
 from shadow_operator.api.names import LABEL_ROLE
 from shadow_operator.core.planning.situation import Situation
 from shadow_operator.core.pods import read_amount, read_bounds
-from shadow_operator.core.recording.headroom import Asked, Headroom
+from shadow_operator.core.recording.headroom import Asked, Headroom, Network
 from shadow_operator.core.snapshot import (
     Amount,
     Found,
@@ -40,6 +40,7 @@ def read_for(situation: Situation, deployments: Iterable[Manifest]) -> Headroom 
     nodes = found(room.nodes)
     total = sum((node.allocatable for node in nodes or ()), Amount())
     used, problem = _used(situation, room)
+    network, why_not = _network(room)
     known = Headroom(
         nodes=len(nodes or ()),
         cpu=total.cpu,
@@ -47,6 +48,8 @@ def read_for(situation: Situation, deployments: Iterable[Manifest]) -> Headroom 
         used_cpu=used.cpu if used else None,
         used_memory=used.memory if used else None,
         problem=problem[:160],
+        network=network,
+        network_problem=why_not[:120],
         quota_problem=room.quotas.reason[:60] if isinstance(room.quotas, Unknown) else "",
         asked=asked,
     )
@@ -81,6 +84,23 @@ def _used(situation: Situation, room: RoomReading) -> tuple[Amount | None, str]:
     ours = (samples[pod.name].total for pod in situation.pods if pod.name in samples)
     total = sum((usage.value[node.name] for node in nodes.value), Amount())
     return total - sum(ours, Amount()), ""
+
+
+def _network(room: RoomReading) -> tuple[Network | None, str]:
+    """Give what the nodes' network carries, or why that is not known; "" without Prometheus."""
+    read, nodes = room.network, found(room.nodes)
+    if isinstance(read, Missing):
+        return None, ""
+    if isinstance(read, Unknown):
+        return None, f"Prometheus can't be asked ({read.reason})"
+    if not nodes:
+        return None, "nodes are not known"
+    known = [read.value[node.name] for node in nodes if node.name in read.value]
+    if len(known) < len(nodes):
+        number = len(nodes) - len(known)
+        return None, f"Prometheus has no node_network_speed_bytes of {number} of {len(nodes)} nodes"
+    busier = (max(one.received, one.sent) for one in known)
+    return Network(speed=int(sum(one.speed for one in known)), used=int(sum(busier))), ""
 
 
 def _why(item: Missing | Unknown, what: str) -> str:

@@ -12,7 +12,7 @@ from shadow_operator.api.spec import HeadroomGate
 from shadow_operator.api.status import Gate
 from shadow_operator.core.recording.usage import METRICS_API
 from shadow_operator.core.snapshot import Amount
-from shadow_operator.core.wording import amount, cpu, memory, percent
+from shadow_operator.core.wording import all_of, amount, cpu, memory, percent
 
 
 class Asked(BaseModel):
@@ -25,6 +25,17 @@ class Asked(BaseModel):
     """Millicores, each pod."""
     memory: int
     """Bytes, each pod."""
+
+
+class Network(BaseModel):
+    """The network of the nodes that take pods, in bytes a second."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    speed: int
+    """What all their cards can carry in one direction."""
+    used: int
+    """What they carry, of each node in its busier direction. Our own pods' part is in it."""
 
 
 class Headroom(BaseModel):
@@ -41,7 +52,11 @@ class Headroom(BaseModel):
     """What they use, without our pods; None: not known."""
     used_memory: int | None = None
     problem: str = ""
-    """What is not known, and why, as a clause."""
+    """What is not known of that, and why, as a clause."""
+    network: Network | None = None
+    """None: not known."""
+    network_problem: str = ""
+    """Why it is not known though there is a Prometheus, as a clause."""
     quota: str = ""
     """Which quota leaves too little for the clones, as a clause."""
     quota_problem: str = ""
@@ -58,37 +73,32 @@ class Headroom(BaseModel):
 
 def is_settled(room: Headroom | None, *, copying: bool) -> bool:
     """Whether there is nothing more to read: all is known, or the first copy is made."""
-    return copying or (room is not None and room.used_cpu is not None)
+    known = room is not None and room.used_cpu is not None and not room.network_problem
+    return copying or known
 
 
 def judge(settings: HeadroomGate, room: Headroom | None, *, copied: bool) -> Gate:
-    """Judge it; nothing known is `NotApplicable`. `copied`: the first copy was made."""
+    """Judge what is known; nothing known is `NotApplicable`. `copied`: the first copy was made."""
     if room is None:
         return _unread(copied=copied)
-    asked = f"Clones ask for {amount(room.all_asked)}. " if room.asked else ""
-    rest = f"{asked}{_unknown(room)}."
+    shares = _free_shares(room)
+    wanted = (settings.min_cpu_percent, settings.min_memory_percent, settings.min_network_percent)
+    judged = list(zip(shares, wanted, strict=False))
     gate = Gate(
         name=GateName.HEADROOM,
         result=GateResult.FAILED,
-        threshold=f"> {settings.min_cpu_percent}%/{settings.min_memory_percent}%",
+        threshold="> " + "/".join(f"{least}%" for _, least in judged),
         source=METRICS_API if room.used_cpu is not None else "nodes",
     )
-    shares = _free_shares(room)
-    if shares:
-        of_cpu, of_memory = (percent(max(0.0, share), 0) for share in shares)
-        gate = gate.model_copy(update={"observed": f"{of_cpu}/{of_memory}"})
+    if any(share is not None for share in shares):
+        gate = gate.model_copy(update={"observed": "/".join(map(_share, shares))})
     if over := room.quota or _too_large(room):
-        return gate.model_copy(update={"message": f"{over[0].upper()}{over[1:]}. {rest}"})
-    if not shares:
-        text = f"Headroom is not judged: {room.problem}. {rest}"
-        return gate.model_copy(update={"result": GateResult.NOT_APPLICABLE, "message": text})
-    wanted = settings.min_cpu_percent, settings.min_memory_percent
-    enough = all(100 * have > least for have, least in zip(shares, wanted, strict=True))
-    text = (
-        f"{of_cpu} of CPU and {of_memory} of memory ({amount(_free(room))}) were free on "
-        f"{_nodes(room.nodes)} before the start. {rest}"
-    )
-    result = GateResult.PASSED if enough else GateResult.FAILED
+        text = f"{over[0].upper()}{over[1:]}. {_rest(room)}"
+        return gate.model_copy(update={"message": text})
+    result = GateResult.NOT_APPLICABLE if None in shares else GateResult.PASSED
+    if any(share is not None and 100 * share <= least for share, least in judged):
+        result = GateResult.FAILED
+    text = f"{_what_was_free(room)} {_rest(room)}"
     return gate.model_copy(update={"result": result, "message": text})
 
 
@@ -96,11 +106,16 @@ def _free(room: Headroom) -> Amount:
     return Amount(room.cpu, room.memory) - Amount(room.used_cpu or 0, room.used_memory or 0)
 
 
-def _free_shares(room: Headroom) -> tuple[float, float] | None:
-    """Give which share of CPU and memory is free; None where it is not known."""
+def _free_shares(room: Headroom) -> tuple[float | None, ...]:
+    """Give the free share of CPU, memory and, where it is known, network; None: not known."""
+    network = (1 - room.network.used / room.network.speed,) if room.network else ()
     if room.used_cpu is None or room.used_memory is None or not room.cpu or not room.memory:
-        return None
-    return 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory
+        return None, None, *network
+    return 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory, *network
+
+
+def _share(share: float | None) -> str:
+    return "?" if share is None else percent(max(0.0, share), 0)
 
 
 def _unread(*, copied: bool) -> Gate:
@@ -113,11 +128,26 @@ def _unread(*, copied: bool) -> Gate:
     return Gate(name=GateName.HEADROOM, result=result, message=text)
 
 
-def _unknown(room: Headroom) -> str:
-    """Say what is not known whatever is measured."""
-    if room.quota_problem:
-        return f"Network and quotas are not known (no Prometheus; {room.quota_problem})"
-    return "Network is not known without Prometheus"
+def _what_was_free(room: Headroom) -> str:
+    of_cpu, of_memory, *of_network = map(_share, _free_shares(room))
+    network = [f"{share} of network" for share in of_network]
+    if room.used_cpu is None:
+        free = f" {network[0]} was free on {_nodes(room.nodes)}." if network else ""
+        return f"CPU and memory are not judged: {room.problem}.{free}"
+    shares = all_of([f"{of_cpu} of CPU", f"{of_memory} of memory", *network])
+    return f"{shares} were free on {_nodes(room.nodes)} ({amount(_free(room))})."
+
+
+def _rest(room: Headroom) -> str:
+    """Say what else there is to say, whatever is free."""
+    parts = (
+        ""
+        if room.network
+        else f"Network is not judged: {room.network_problem or 'no Prometheus'}.",
+        f"Clones ask for {amount(room.all_asked)}." if room.asked else "",
+        f"Quotas are not known ({room.quota_problem})." if room.quota_problem else "",
+    )
+    return " ".join(filter(None, parts))
 
 
 def _too_large(room: Headroom) -> str:
