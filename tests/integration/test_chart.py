@@ -194,6 +194,8 @@ def test_the_pod_passes_the_restricted_policy(installed: Kubectl) -> None:
         ("create", "clusterrolebindings.rbac.authorization.k8s.io", "no"),
         ("patch", "namespaces", "no"),
         ("list", "pods.metrics.k8s.io", "yes"),
+        ("list", "horizontalpodautoscalers.autoscaling", "yes"),
+        ("patch", "horizontalpodautoscalers.autoscaling", "no"),
         ("list", "nodes", "yes"),
         ("list", "nodes.metrics.k8s.io", "yes"),
         ("get", "nodes", "no"),

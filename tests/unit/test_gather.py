@@ -87,7 +87,7 @@ async def test_at_rest_a_look_costs_few_reads_and_no_write(
     snapshot = await read(fake)
     assert snapshot is not None
     assert all(call.startswith("GET") for call in fake.calls)
-    assert len(fake.calls) <= 16
+    assert len(fake.calls) <= 17
     assert {ref for ref, item in snapshot.children.items() if isinstance(item, Found)} == {
         ref for ref in snapshot.children if ref in world.objects
     }

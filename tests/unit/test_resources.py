@@ -182,6 +182,23 @@ HEADROOM: dict[str, tuple[Headroom | None, dict[str, Any], GateResult, str]] = {
     "nodes that can't hold the clones": (
         changed(cpu=500, used_cpu=None), {}, FAILED, "2 nodes with 500m CPU and 12.0 GiB free can't"
     ),
+    "room is kept for production's autoscaler": (
+        changed(autoscaler=Asked(pods=1, cpu=1000, memory=GIB)),
+        {},
+        FAILED,
+        "50% of CPU and 68% of memory were free on 2 nodes (4.0 CPU and 11.0 GiB), leaving room "
+        "for 1 more pod of production's autoscaler. Network is not judged: no Prometheus. Clones",
+    ),
+    "nodes that can't hold what the autoscaler may ask for": (
+        changed(autoscaler=Asked(pods=5, cpu=1000, memory=0)),
+        {},
+        FAILED,
+        "2 nodes with 5.0 CPU and 12.0 GiB free can't hold the clones and 5 more pods of "
+        "production's autoscaler.",
+    ),
+    "autoscalers may not be listed": (
+        changed(autoscaler_problem="no rights"), {}, PASSED, "Autoscalers are not known (no rights)"
+    ),
     "use is not known": (
         changed(used_cpu=None, used_memory=None, problem="what nodes use is not known (no API)"),
         {},
@@ -368,6 +385,9 @@ def test_what_is_not_known_of_room_is_said() -> None:
     world = measured(replace(room(), quotas=Unknown("quotas is forbidden")))
     assert gate(world, GateName.HEADROOM)["result"] == "Passed"
     assert "quotas is forbidden" in gate(world, GateName.HEADROOM)["message"]
+    world = measured(replace(room(), autoscalers=Unknown("you may not list them")))
+    assert gate(world, GateName.HEADROOM)["result"] == "Passed"
+    assert "(you may not list them)" in gate(world, GateName.HEADROOM)["message"]
 
 
 def quota(hard: str, used: str) -> dict[str, Any]:
@@ -382,6 +402,55 @@ def test_a_quota_that_leaves_too_little_is_named(used: str, result: str) -> None
     seen = gate(world, GateName.HEADROOM)
     assert seen["result"] == result
     assert ("Quota team leaves too little requests.cpu" in seen["message"]) == (result == "Failed")
+
+
+def scaler(most: int, name: str = "hal9-server", kind: str = "Deployment") -> dict[str, Any]:
+    """Give a HorizontalPodAutoscaler."""
+    return {"spec": {"scaleTargetRef": {"kind": kind, "name": name}, "maxReplicas": most}}
+
+
+def scaled(*scalers: dict[str, Any], **reading: Any) -> World:
+    """Give a world in which each of production's three pods asks for 500m and these scale it."""
+    world = World(usage=use, room=replace(room(), autoscalers=Found(scalers), **reading))
+    assert world.production is not None
+    [container] = world.production["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"requests": {"cpu": "500m", "memory": "1Gi"}}
+    world.until(mirroring)
+    world.reconcile(30.0)
+    return world
+
+
+OTHERS = (scaler(99, name="other"), scaler(99, kind="StatefulSet"), scaler(2))
+
+
+@pytest.mark.parametrize(
+    ("scalers", "observed"),
+    [
+        (OTHERS, "75%/82%"),
+        ((*OTHERS, scaler(5)), "62%/69%"),
+        ((scaler(4), scaler(5)), "62%/69%"),
+    ],
+    ids=["of others", "of production", "two of them"],
+)
+def test_what_productions_autoscaler_may_still_ask_for_counts_as_used(
+    scalers: tuple[dict[str, Any], ...], observed: str
+) -> None:
+    seen = gate(scaled(*scalers), GateName.HEADROOM)
+    assert seen["observed"] == observed
+    told = "leaving room for 2 more pods of production's autoscaler" in seen["message"]
+    assert told == (observed != "75%/82%")
+    assert not seen["message"].endswith("…")
+
+
+def test_a_quota_that_leaves_too_little_for_the_autoscaler_is_named() -> None:
+    # Clones and production's own pods are in it, and nothing more fits.
+    full = Found((quota("4", "4"),))
+    seen = gate(scaled(scaler(5), quotas=full), GateName.HEADROOM)
+    assert seen["result"] == "Failed"
+    assert seen["message"].startswith(
+        "Quota team leaves too little requests.cpu for the clones and 2 more pods of production's "
+        "autoscaler."
+    )
 
 
 def test_resources_are_acceptable_with_all_gates() -> None:

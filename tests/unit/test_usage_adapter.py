@@ -57,6 +57,7 @@ def listed(*items: dict[str, Any]) -> httpx.Response:
 PODS = "/apis/metrics.k8s.io/v1beta1/namespaces/hal9/pods"
 NODE_USE = "/apis/metrics.k8s.io/v1beta1/nodes"
 NODES = "/api/v1/nodes"
+AUTOSCALERS = "/apis/autoscaling/v2/namespaces/hal9/horizontalpodautoscalers"
 
 
 async def test_a_sample_has_its_time_and_every_container() -> None:
@@ -116,3 +117,13 @@ async def test_only_nodes_that_take_pods_are_room() -> None:
     assert room.nodes.value[0].allocatable == Amount(2000, 1 << 30)
     assert room.usage == Found({"lab-node": Amount(97, 620588 * 1024)})
     assert room.quotas == Missing()
+
+
+async def test_autoscalers_are_those_of_the_namespace() -> None:
+    scaler = {"metadata": {"name": "web"}, "spec": {"maxReplicas": 9}}
+    room = await usage.room(answering({AUTOSCALERS: listed(scaler)}), "hal9")
+    assert isinstance(room.autoscalers, Found)
+    assert [one["spec"]["maxReplicas"] for one in room.autoscalers.value] == [9]
+    refused = httpx.Response(403, json={"message": "forbidden"})
+    room = await usage.room(answering({AUTOSCALERS: refused}), "hal9")
+    assert room.autoscalers == Unknown("forbidden")

@@ -38,6 +38,7 @@ PLURALS: Final[Mapping[tuple[str, str], str]] = {
     ("metrics.k8s.io/v1beta1", "NodeMetrics"): "nodes",
     ("v1", "Node"): "nodes",
     ("v1", "ResourceQuota"): "resourcequotas",
+    ("autoscaling/v2", "HorizontalPodAutoscaler"): "horizontalpodautoscalers",
 }
 """Every kind that the operator touches; its RBAC lists the same."""
 

@@ -1,4 +1,4 @@
-"""What pods and nodes use, from the metrics API; and what nodes and quotas allow.
+"""What pods and nodes use, from the metrics API; and what nodes, quotas and autoscalers allow.
 
 The API is that of metrics-server, `metrics.k8s.io/v1beta1`. A cluster may have none: then an item
 is `Missing`. Nothing here may delay a reconcile, so what takes longer than `PATIENCE` is `Unknown`.
@@ -32,12 +32,13 @@ async def of_pods(api: KubernetesApi, namespace: str) -> Item[Mapping[str, PodUs
 
 async def room(api: KubernetesApi, namespace: str) -> RoomReading:
     """Read what tells how much room there is for pods of this namespace."""
-    nodes, usage, quotas = await asyncio.gather(
+    nodes, usage, quotas, autoscalers = await asyncio.gather(
         _read(api, "v1", "Node", None, metered.nodes),
         _read(api, metered.API, "NodeMetrics", None, metered.node_usage),
         _read(api, "v1", "ResourceQuota", namespace, tuple[Manifest, ...]),
+        _read(api, "autoscaling/v2", "HorizontalPodAutoscaler", namespace, tuple[Manifest, ...]),
     )
-    return RoomReading(nodes, usage, quotas)
+    return RoomReading(nodes, usage, quotas, autoscalers)
 
 
 async def _read(

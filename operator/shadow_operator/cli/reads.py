@@ -39,6 +39,7 @@ _PLURALS: Final[Mapping[str, str]] = {
     "DaemonSet": "daemonsets",
     "Deployment": "deployments",
     "HTTPRoute": "httproutes",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "Ingress": "ingresses",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",
@@ -132,6 +133,7 @@ def snapshot(
         [agents] = lists([("apps/v1", "DaemonSet")], "kube-system")
         nodes, node_usage = lists([("v1", "Node"), (metered.API, "NodeMetrics")], None)
         quotas, usage = lists([("v1", "ResourceQuota"), (metered.API, "PodMetrics")])
+        [autoscalers] = lists([("autoscaling/v2", "HorizontalPodAutoscaler")])
     read = Snapshot(
         body=body,
         namespace_annotations=Missing(),
@@ -146,6 +148,7 @@ def snapshot(
             _parsed(nodes.result(), metered.nodes),
             _parsed(node_usage.result(), metered.node_usage),
             quotas.result(),
+            autoscalers.result(),
         ),
         ledger=kept.result(),
     )

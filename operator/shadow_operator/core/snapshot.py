@@ -127,6 +127,8 @@ class RoomReading:
     """Node name -> what runs on it uses (`NodeMetrics`)."""
     quotas: Item[tuple[Manifest, ...]]
     """The namespace's ResourceQuotas."""
+    autoscalers: Item[tuple[Manifest, ...]] = Missing()
+    """The namespace's HorizontalPodAutoscalers."""
     network: Item[Mapping[str, Traffic]] = Missing()
     """Node name -> its network; missing where no Prometheus is configured."""
 

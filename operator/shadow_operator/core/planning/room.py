@@ -10,6 +10,7 @@ from shadow_operator.core.recording.headroom import Asked, Headroom, Network
 from shadow_operator.core.snapshot import (
     Amount,
     Found,
+    Item,
     Manifest,
     Missing,
     RoomReading,
@@ -41,6 +42,7 @@ def read_for(situation: Situation, deployments: Iterable[Manifest]) -> Headroom 
     total = sum((node.allocatable for node in nodes or ()), Amount())
     used, problem = _used(situation, room)
     network, why_not = _network(room)
+    autoscaler = _autoscaler(situation, room)
     known = Headroom(
         nodes=len(nodes or ()),
         cpu=total.cpu,
@@ -50,22 +52,56 @@ def read_for(situation: Situation, deployments: Iterable[Manifest]) -> Headroom 
         problem=problem[:160],
         network=network,
         network_problem=why_not[:120],
-        quota_problem=room.quotas.reason[:60] if isinstance(room.quotas, Unknown) else "",
+        autoscaler=autoscaler,
+        autoscaler_problem=_unread(room.autoscalers),
+        quota_problem=_unread(room.quotas),
         asked=asked,
     )
-    return known.model_copy(update={"quota": _short_quota(situation, room, known.all_asked)[:160]})
+    return known.model_copy(update={"quota": _short_quota(situation, room, known)[:160]})
+
+
+def _unread(item: Item[tuple[Manifest, ...]]) -> str:
+    return item.reason[:60] if isinstance(item, Unknown) else ""
 
 
 def _asked(deployments: Iterable[Manifest]) -> dict[str, Asked]:
-    asked: dict[str, Asked] = {}
-    for deployment in deployments:
-        spec = deployment["spec"]
-        role = spec["template"]["metadata"]["labels"][LABEL_ROLE]
-        each = sum(
-            (one.requests for one in read_bounds(spec["template"]["spec"]).values()), Amount()
-        )
-        asked[role] = Asked(pods=spec.get("replicas", 1), cpu=each.cpu, memory=each.memory)
-    return asked
+    return {
+        one["spec"]["template"]["metadata"]["labels"][LABEL_ROLE]: _asked_by(one, _replicas(one))
+        for one in deployments
+    }
+
+
+def _asked_by(deployment: Manifest, pods: int) -> Asked:
+    """Give what so many pods of a Deployment ask for."""
+    bounds = read_bounds(deployment["spec"]["template"]["spec"]).values()
+    each = sum((one.requests for one in bounds), Amount())
+    return Asked(pods=pods, cpu=each.cpu, memory=each.memory)
+
+
+def _replicas(deployment: Manifest) -> int:
+    return int(deployment["spec"].get("replicas", 1))
+
+
+def _autoscaler(situation: Situation, room: RoomReading) -> Asked | None:
+    """Give what production's autoscaler may still ask for; None where none scales it."""
+    production = found(situation.snapshot.deployment)
+    if production is None:
+        return None
+    name = situation.spec.production_ref.deployment_name
+    most = max(
+        (
+            int(one["spec"]["maxReplicas"])
+            for one in found(room.autoscalers) or ()
+            if _scales(one["spec"]["scaleTargetRef"], name)
+        ),
+        default=0,
+    )
+    more = most - _replicas(production)
+    return _asked_by(production, more) if more > 0 else None
+
+
+def _scales(target: Manifest, deployment: str) -> bool:
+    return (target["kind"], target["name"]) == ("Deployment", deployment)
 
 
 def _used(situation: Situation, room: RoomReading) -> tuple[Amount | None, str]:
@@ -115,10 +151,10 @@ _QUOTA_NAMES: Final = {
 }
 
 
-def _short_quota(situation: Situation, room: RoomReading, asked: Amount) -> str:
-    """Name a quota that leaves too little for the pods of ours that do not run yet."""
+def _short_quota(situation: Situation, room: RoomReading, known: Headroom) -> str:
+    """Name a quota that leaves too little for the pods that do not run yet."""
     running = sum((pod.requests for pod in situation.pods), Amount())
-    missing = asked - running
+    missing = known.all_asked - running + known.kept
     for quota in found(room.quotas) or ():
         status = quota.get("status") or {}
         for name, kind in _QUOTA_NAMES.items():
@@ -129,5 +165,6 @@ def _short_quota(situation: Situation, room: RoomReading, asked: Amount) -> str:
                 for part in ("hard", "used")
             )
             if 0 < getattr(missing, kind) > hard - used:
-                return f"quota {quota['metadata']['name']} leaves too little {name} for the clones"
+                short = f"quota {quota['metadata']['name']} leaves too little {name}"
+                return f"{short} for {known.wanted_by}"
     return ""

@@ -2,7 +2,8 @@
 
 What pods of the whole cluster ask for is not read, since that would mean listing every pod for one
 number; what its nodes use stands for it. What our own pods use is taken off, so that an epoch which
-begins with clones that run is judged as if they did not.
+begins with clones that run is judged as if they did not. What production's autoscaler may still ask
+for counts as used.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +17,7 @@ from shadow_operator.core.wording import all_of, amount, cpu, memory, percent
 
 
 class Asked(BaseModel):
-    """What the pods of one role ask for."""
+    """What some pods ask for."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -25,6 +26,11 @@ class Asked(BaseModel):
     """Millicores, each pod."""
     memory: int
     """Bytes, each pod."""
+
+    @property
+    def all(self) -> Amount:
+        """What they ask for together."""
+        return Amount(self.cpu, self.memory) * self.pods
 
 
 class Network(BaseModel):
@@ -63,12 +69,25 @@ class Headroom(BaseModel):
     """Why quotas could not be read, as a clause."""
     asked: dict[str, Asked] = {}
     """Role -> what its pods ask for."""
+    autoscaler: Asked | None = None
+    """Pods that production's autoscaler may still add; None: none, or not known."""
+    autoscaler_problem: str = ""
+    """Why autoscalers could not be read, as a clause."""
 
     @property
     def all_asked(self) -> Amount:
         """What all our pods ask for."""
-        parts = (Amount(one.cpu, one.memory) * one.pods for one in self.asked.values())
-        return sum(parts, Amount())
+        return sum((one.all for one in self.asked.values()), Amount())
+
+    @property
+    def kept(self) -> Amount:
+        """What is kept free for production's autoscaler."""
+        return self.autoscaler.all if self.autoscaler else Amount()
+
+    @property
+    def wanted_by(self) -> str:
+        """Who needs room, in words."""
+        return f"the clones and {_more(self.autoscaler)}" if self.autoscaler else "the clones"
 
 
 def is_settled(room: Headroom | None, *, copying: bool) -> bool:
@@ -111,7 +130,8 @@ def _free_shares(room: Headroom) -> tuple[float | None, ...]:
     network = (1 - room.network.used / room.network.speed,) if room.network else ()
     if room.used_cpu is None or room.used_memory is None or not room.cpu or not room.memory:
         return None, None, *network
-    return 1 - room.used_cpu / room.cpu, 1 - room.used_memory / room.memory, *network
+    used = Amount(room.used_cpu, room.used_memory) + room.kept
+    return 1 - used.cpu / room.cpu, 1 - used.memory / room.memory, *network
 
 
 def _share(share: float | None) -> str:
@@ -135,7 +155,8 @@ def _what_was_free(room: Headroom) -> str:
         free = f" {network[0]} was free on {_nodes(room.nodes)}." if network else ""
         return f"CPU and memory are not judged: {room.problem}.{free}"
     shares = all_of([f"{of_cpu} of CPU", f"{of_memory} of memory", *network])
-    return f"{shares} were free on {_nodes(room.nodes)} ({amount(_free(room))})."
+    free = f"{shares} were free on {_nodes(room.nodes)} ({amount(_free(room) - room.kept)})"
+    return f"{free}, leaving room for {_more(room.autoscaler)}." if room.autoscaler else f"{free}."
 
 
 def _rest(room: Headroom) -> str:
@@ -146,18 +167,26 @@ def _rest(room: Headroom) -> str:
         else f"Network is not judged: {room.network_problem or 'no Prometheus'}.",
         f"Clones ask for {amount(room.all_asked)}." if room.asked else "",
         f"Quotas are not known ({room.quota_problem})." if room.quota_problem else "",
+        f"Autoscalers are not known ({room.autoscaler_problem})."
+        if room.autoscaler_problem
+        else "",
     )
     return " ".join(filter(None, parts))
 
 
 def _too_large(room: Headroom) -> str:
-    """Say that nodes can't hold the clones, whatever else runs."""
+    """Say that nodes can't hold what needs room, whatever else runs."""
     if not room.nodes:
         return ""
-    free, asked = _free(room), room.all_asked
+    free, asked = _free(room), room.all_asked + room.kept
     if asked.cpu <= free.cpu and asked.memory <= free.memory:
         return ""
-    return f"{_nodes(room.nodes)} with {amount(free)} free can't hold the clones"
+    return f"{_nodes(room.nodes)} with {amount(free)} free can't hold {room.wanted_by}"
+
+
+def _more(autoscaler: Asked) -> str:
+    pods = "1 more pod" if autoscaler.pods == 1 else f"{autoscaler.pods} more pods"
+    return f"{pods} of production's autoscaler"
 
 
 def _nodes(number: int) -> str:
@@ -173,7 +202,7 @@ def sentence(room: Headroom) -> str:
     asked = f"Asked for: {', '.join(parts)}. " if room.asked else ""
     if room.used_cpu is None or room.used_memory is None:
         return f"{asked}Free: {room.problem}."
-    return f"{asked}Free before the start: {amount(_free(room))}."
+    return f"{asked}Free before the start: {amount(_free(room) - room.kept)}."
 
 
 def _each(asked: Amount) -> str:
