@@ -268,11 +268,13 @@ def test_what_the_api_server_refuses_is_not_looked_at(shell: Shell, file: Path) 
 
 
 def test_what_may_not_be_read_is_a_question(shell: Shell, file: Path) -> None:
-    shell.server.forbidden = {"replicasets", "nodes"}
+    shell.server.forbidden = {"replicasets", "nodes", "horizontalpodautoscalers"}
     _, text, _ = shell("preflight", "-f", str(file))
     assert "? selectors: what selects pods here could not be read: you may not list replic" in text
     assert "? headroom: " in text
     assert "you may not list nodes" in text
+    assert "Prometheus can't be asked (only the operator does)." in text
+    assert "Autoscalers are not known (you may not list horizontalpodautoscalers)." in text
 
 
 @pytest.mark.parametrize("said", [True, False])

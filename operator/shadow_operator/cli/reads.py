@@ -149,6 +149,7 @@ def snapshot(
             _parsed(node_usage.result(), metered.node_usage),
             quotas.result(),
             autoscalers.result(),
+            network=Unknown("only the operator does"),
         ),
         ledger=kept.result(),
     )
