@@ -37,7 +37,7 @@ class OperatorSettings(BaseModel):
     """PriorityClass of shadow and reference. Empty: the cluster's default."""
     prometheus_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
     """Where a Prometheus answers, e.g. `http://prometheus.monitoring:9090`; it tells which alerts
-    began. Empty: none is asked."""
+    began, how much is logged, and how busy the nodes' network is. Empty: none is asked."""
     prometheus_token: Annotated[str, Field(repr=False)] = ""
     """Bearer token for it."""
     grafana_url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
