@@ -192,6 +192,14 @@ def test_what_the_clones_get(sentence: str) -> None:
     assert lines(headers, **settings) == expected
 
 
+@pytest.mark.parametrize("name", ["If-None-Match", "if-modified-since", "Range"])
+def test_a_copy_says_whether_production_was_asked_for_a_whole_answer(name: str) -> None:
+    whole, part = decide(headers={"Accept": "x"}), decide(headers={name: "a"})
+    assert isinstance(whole, Copy)
+    assert isinstance(part, Copy)
+    assert (whole.whole, part.whole) == (True, False)
+
+
 def test_the_trace_is_new_and_as_sampled_as_before() -> None:
     given = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
     copy = decide(headers={"traceparent": given})

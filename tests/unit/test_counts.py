@@ -1,14 +1,21 @@
 """Counts of processes: what they are counted of, added up, and folded without a loss."""
 
 import json
+from itertools import product
 from typing import Any
 
 from shadow_operator.api.evidence import ComparatorConfig, PathCount, PlaceKind, RouteCounts
 from shadow_operator.comparator import export
-from shadow_operator.comparator.counts import TABLE_PLACES, ControlTally, Result, Rules
+from shadow_operator.comparator.counts import (
+    ERROR,
+    TABLE_PLACES,
+    ControlTally,
+    Result,
+    Rules,
+)
 from shadow_operator.comparator.counts import Counts as Measured
 from shadow_operator.comparator.room import Room
-from shadow_operator.core.comparing.answer import Answer
+from shadow_operator.core.comparing.answer import EVENT_STREAM, MEMORY, Answer
 from shadow_operator.core.comparing.shape import Shape
 from shadow_operator.core.counting.counts import Counts, merged, tightened
 from tests.support.readings import control, route
@@ -123,9 +130,32 @@ def test_a_place_finds_room_on_both_sides_of_the_controls_or_on_none() -> None:
     assert tally.shadow.pairs[many[0]] == 1
 
 
-def test_statuses_of_the_reference_add_up_and_survive_folding() -> None:
+def test_answers_of_the_reference_are_counted_by_size_where_they_are_whole() -> None:
+    counts, rules = Measured(), Rules(ComparatorConfig.model_validate(BASE))
+    answers = {
+        "GET": (Answer(200, {}, size=7), Answer(200, {}, size=5000, cut=MEMORY)),
+        "HEAD": (Answer(200, {}),),
+        "POST": (Answer(404, {}, size=40), Answer(200, {}, size=9, cut=EVENT_STREAM)),
+    }
+    shadow = Result("s", None, ERROR, 0.01)
+    for method, given in answers.items():
+        tally = counts.tally(method, "/")
+        of_route = rules.of(method, "/")
+        for answer, whole in product(given, (True, False)):
+            reference = Result("r", answer, "", 0.01)
+            tally.pair(shadow, reference, None, of_route, now=1.0, request_id="r", whole=whole)
+    assert {one.method: one.reference_sizes for one in export.routes(counts)} == {
+        "GET": {"3": 1, "3000": 1},
+        "HEAD": {},
+        "POST": {},
+    }
+
+
+def test_statuses_and_sizes_of_the_reference_add_up_and_survive_folding() -> None:
     one, two = route(2, reference_statuses={"2xx": 2}), route(reference_statuses={"404": 3})
     assert added(one, two, one).reference_statuses == {"2xx": 4, "404": 3}
+    sized = route(2, reference_sizes={"0": 1, "300": 1})
+    assert added(sized, one, sized).reference_sizes == {"0": 2, "300": 2}
     other = route(9, name="GET /other", reference_statuses={"2xx": 9})
     folded = tightened(Counts(routes=(one, other)), signatures=0, routes=1).routes
     assert {r.template: r.reference_statuses for r in folded} == {

@@ -25,7 +25,7 @@ STATS: Mapping[str, int] = {
     "http.production.downstream_rq_active": 4,
     "cluster.production-5432.upstream_cx_active": 1,
 }
-LATENCY = {
+HISTOGRAMS = {
     "histograms": {
         "details": [
             {
@@ -38,6 +38,13 @@ LATENCY = {
             }
             for route, count in (("eligible", 95), ("other", 1))
         ]
+        + [
+            {
+                "name": "answers.bytes.template.",
+                "totals": [{"lower_bound": 1.2e3, "width": 100, "count": 7}],
+                "intervals": [],
+            }
+        ]
     }
 }
 RUNTIME = {"entries": {"shadow.percent": {"final_value": "50", "layer_values": ["0", "50"]}}}
@@ -46,7 +53,7 @@ RUNTIME = {"entries": {"shadow.percent": {"final_value": "50", "layer_values": [
 def client(
     stats: Mapping[str, int] = STATS, runtime: Any = RUNTIME, status: int = 200
 ) -> httpx.AsyncClient:
-    listed = [*({"name": name, "value": value} for name, value in stats.items()), LATENCY]
+    listed = [*({"name": name, "value": value} for name, value in stats.items()), HISTOGRAMS]
 
     def answer(request: httpx.Request) -> httpx.Response:
         content = {"stats": listed} if request.url.path == "/stats" else runtime
@@ -74,6 +81,7 @@ async def test_requests_that_were_sent_again_count_once_and_a_pods_envoys_in_sum
                 copies_failed=4,
                 active=10,
                 percent=50,
+                sizes={"": {"1000": 14}},
                 answered=198,
                 errors=4,
                 latency={0: 12, bin_of(120): 192},

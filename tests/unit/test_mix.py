@@ -1,4 +1,4 @@
-"""Statuses in few groups, and production's mix as the operator reads it."""
+"""Statuses and sizes in few groups, and production's mix as the operator reads it."""
 
 import pytest
 
@@ -34,4 +34,25 @@ def test_only_counters_of_statuses_are_taken_out_of_an_envoys_values() -> None:
     assert set(values) == {
         "vhost.production.vcluster.skipped.upstream_rq_404",
         "http.production.downstream_rq_active",
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "begin"),
+    [(0, "0"), (2, "1"), (3, "3"), (29, "10"), (299, "100"), (300, "300"), (10**12, "3000000")],
+)
+def test_a_size_has_a_class(size: int, begin: str) -> None:
+    assert mix.size_class(size) == begin
+
+
+def test_only_histograms_of_bytes_are_read_in_all_and_by_template() -> None:
+    name = mix.key("/a/{id}")
+    histograms = {
+        "answers.bytes.template.": [(0.0, 4), (300.0, 1)],
+        f"answers.bytes.template.{name}": [(300.0, 2), (990.0, 3), (1000.0, 5)],
+        "vhost.production.route.eligible.upstream_rq_time": [(7.0, 9)],
+    }
+    assert envoy_mix.sizes(histograms) == {
+        "": {"0": 4, "300": 6, "1000": 5},
+        name: {"300": 5, "1000": 5},
     }

@@ -105,6 +105,7 @@ def _reading(
         for counter in (envoy.ANSWERED, envoy.ERRORS)
     )
     statuses = envoy_mix.statuses(values)
+    histograms = _histograms(stats)
     copies, failed = values.pop(envoy.COPIES), values.pop(envoy.COPIES_FAILED, 0)
     percent = runtime["entries"][PERCENT_KEY]["final_value"]
     return MirrorReading(
@@ -117,20 +118,24 @@ def _reading(
         active=sum(values.values()),
         percent=int(percent),
         statuses=statuses,
+        sizes=envoy_mix.sizes(histograms),
         answered=answered,
         errors=errors,
-        latency=_latency(stats),
+        latency=envoy_bins.merged(
+            {envoy_bins.bin_of(lower): count}
+            for name in envoy.LATENCIES
+            for lower, count in histograms.get(name, ())
+        ),
     )
 
 
-def _latency(stats: Mapping[str, Any]) -> dict[int, int]:
-    """Read the histograms, in Envoy's own bins."""
-    return envoy_bins.merged(
-        {envoy_bins.bin_of(float(part["lower_bound"])): int(part["count"])}
+def _histograms(stats: Mapping[str, Any]) -> dict[str, envoy_mix.Histogram]:
+    """Read the histograms by name, in Envoy's own bins."""
+    return {
+        one["name"]: [(float(part["lower_bound"]), int(part["count"])) for part in one["totals"]]
         for stat in stats["stats"]
         for one in stat.get("histograms", {}).get("details", ())
-        for part in one["totals"]
-    )
+    }
 
 
 def _sum(
@@ -150,6 +155,7 @@ def _sum(
         active=one.active + other.active,
         percent=one.percent if one.percent == other.percent else None,
         statuses=mix.added((one.statuses, other.statuses)),
+        sizes=mix.added((one.sizes, other.sizes)),
         answered=one.answered + other.answered,
         errors=one.errors + other.errors,
         latency=envoy_bins.merged((one.latency, other.latency)),

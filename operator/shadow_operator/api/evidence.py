@@ -205,6 +205,9 @@ class RouteCounts(_Wire):
     reference_statuses: dict[str, int] = {}
     """Group of statuses (`2xx`, `404`, `core/comparing/mix`) -> answers of the reference, compared
     or not."""
+    reference_sizes: dict[str, int] = {}
+    """Class of sizes of the body as sent (`300`: from 300 bytes on, `core/comparing/mix`) ->
+    answers of the reference that are whole, compared or not."""
     incomparable: dict[str, int] = {}
     """Reason -> pairs of which it is not known whether they differ (a body over the limit on both
     sides, for example)."""

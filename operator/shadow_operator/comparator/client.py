@@ -13,7 +13,7 @@ import httptools
 
 from shadow_operator.comparator.counts import ERROR, TIMEOUT, Result
 from shadow_operator.comparator.room import Room
-from shadow_operator.core.comparing.answer import MEMORY, Answer
+from shadow_operator.core.comparing.answer import EVENT_STREAM, MEMORY, Answer
 
 MAX_IDLE: Final = 64
 """Kept connections per address."""
@@ -191,7 +191,7 @@ class _Connection(asyncio.Protocol):
         if self._call.head_only:
             self._complete()
         elif self._headers.get("content-type", "").startswith("text/event-stream"):
-            self._cut = "EventStream"
+            self._cut = EVENT_STREAM
             self._finish(self._answer(), "")
             self.abort()
 

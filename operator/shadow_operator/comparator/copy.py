@@ -17,6 +17,7 @@ from shadow_operator.api.evidence import (
     PathMatch,
 )
 from shadow_operator.comparator.counts import Rules
+from shadow_operator.core.comparing import mix
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -70,11 +71,7 @@ _HEADERS: Final[dict[bytes, _Header]] = {
     # What Envoy adds to a copy, and not to the request that it forwards to production.
     b"x-envoy-internal": _Header.DROP,
     # A conditional or partial answer proves nothing.
-    **dict.fromkeys(
-        (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
-        _Header.DROP,
-    ),
-    **dict.fromkeys((b"if-range", b"range"), _Header.DROP),
+    **dict.fromkeys((name.encode() for name in mix.NOT_WHOLE), _Header.DROP),
     # Clones must not write into production's traces. The request id stays: by it people find the
     # request in their own logs.
     b"traceparent": _Header.TRACE,
@@ -104,6 +101,7 @@ _HEADERS: Final[dict[bytes, _Header]] = {
     **dict.fromkeys((name.encode() for name in CREDENTIAL_HEADERS), _Header.CREDENTIAL),
 }
 
+_NOT_WHOLE: Final = frozenset(name.encode() for name in mix.NOT_WHOLE)
 _DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"identity")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}\Z")
 _TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{2})\Z")
@@ -218,6 +216,8 @@ class Copy:
     """Credential headers that it carried and that are not passed on."""
     connection: int
     """Which connection of the mirror it came on."""
+    whole: bool = True
+    """The request that it is a copy of asked for a whole answer."""
     held: int = 0
     """Bytes of memory taken for its body."""
     counted: bool = False
@@ -269,6 +269,7 @@ def admit(
         session=policy.session(found),
         credentials=credentials,
         connection=connection,
+        whole=_NOT_WHOLE.isdisjoint(found),
     )
 
 

@@ -10,7 +10,12 @@ from shadow_operator.comparator.room import SNAPSHOT_BYTES, Room
 from shadow_operator.comparator.sketch import SMALLEST, Latencies
 from shadow_operator.comparator.warming import Warming
 from shadow_operator.core.comparing import mix
-from shadow_operator.core.comparing.answer import Answer, IncomparableError, proves_nothing
+from shadow_operator.core.comparing.answer import (
+    EVENT_STREAM,
+    Answer,
+    IncomparableError,
+    proves_nothing,
+)
 from shadow_operator.core.comparing.compare import Difference, Pods, compare
 from shadow_operator.core.comparing.differing import Edges, edges_of
 from shadow_operator.core.comparing.named import rule_matcher
@@ -211,6 +216,7 @@ class RouteTally:
         self.unproven: Counter[str] = Counter()
         self.incomparable: Counter[str] = Counter()
         self.reference_statuses: Counter[str] = Counter()
+        self.reference_sizes: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         """`shadow_errors`, `both_timeouts`, ... -> pairs."""
         self.shadow_latency = Latencies(room)
@@ -235,11 +241,15 @@ class RouteTally:
         *,
         now: float,
         request_id: str,
+        whole: bool = True,
     ) -> Question | None:
-        """Count one pair; return what one more control would tell something about."""
+        """Count one pair; return what one more control would tell something about.
+
+        `whole`: production was asked for a whole answer as well.
+        """
         self._call(shadow)
         if reference.answer is not None:
-            self.reference_statuses[mix.group(reference.answer.status)] += 1
+            self._mix(reference.answer, whole=whole)
         if shadow.answer is None or reference.answer is None:
             self.failures[_failure(shadow, reference)] += 1
             return None
@@ -271,6 +281,12 @@ class RouteTally:
         if control is not None or tally.controls >= TRIGGERED_PER_SIGNATURE:
             return None
         return Question(found.places, tally)
+
+    def _mix(self, reference: Answer, *, whole: bool) -> None:
+        """Count what kind of answer it is, as the Envoys count production's."""
+        self.reference_statuses[mix.group(reference.status)] += 1
+        if whole and reference.cut != EVENT_STREAM and mix.is_sized(self.method, reference.status):
+            self.reference_sizes[mix.size_class(reference.size)] += 1
 
     def _call(self, shadow: Result) -> None:
         self.shadow_calls += 1

@@ -58,6 +58,7 @@ def _route(method: str, template: str, tallies: Sequence[RouteTally]) -> RouteCo
         hinted=_places([tally.hinted for tally in tallies]),
         unproven=dict(_sum(tally.unproven for tally in tallies)),
         reference_statuses=dict(_sum(tally.reference_statuses for tally in tallies)),
+        reference_sizes=dict(_sum(tally.reference_sizes for tally in tallies)),
         incomparable=dict(_sum(tally.incomparable for tally in tallies)),
         uniform=_controls([tally.uniform for tally in tallies]),
         triggered=_controls([tally.triggered for tally in tallies]),

@@ -285,6 +285,7 @@ class Pairs:
             rules,
             now=self._clock(),
             request_id=copy.request_id,
+            whole=copy.whole,
         )
         if question is None or not copy.safe or self._extra >= MAX_EXTRA:
             return None

@@ -187,6 +187,8 @@ class MirrorReading:
     statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Production's answers to eligible requests: key of the mix (`core/comparing/mix`) -> group of
     statuses -> count."""
+    sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Of these, the ones with a whole body: key of the mix -> class of sizes -> count."""
     answered: int = 0
     """Production requests that were answered, by Envoy itself where they could not be sent on."""
     errors: int = 0

@@ -18,6 +18,9 @@ times its size in memory."""
 MEMORY: Final = "Memory"
 """Reason of a cut that is our own: there was no room for the body."""
 
+EVENT_STREAM: Final = "EventStream"
+"""Reason of a cut: the body has no end."""
+
 
 class IncomparableError(Exception):
     """Bodies that can't be compared; the text is a reason in CamelCase."""

@@ -1,15 +1,17 @@
-"""The mix of answers of a route: which share has which status, in production and in the clones.
+"""The mix of answers of a route: which share is of which kind, in production and in the clones.
 
-Statuses are counted in a few groups, so that counts stay small: by class, and singly where the
-status says why a clone can't do the work.
+Answers are counted in a few groups, so that counts stay small. By status: by its class, and singly
+where it says why a clone can't do the work. By the size of their body: in classes that are about
+three times as wide as the one below.
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
-Statuses: TypeAlias = Mapping[str, int]
-"""Group -> answers."""
+Mix: TypeAlias = Mapping[str, int]
+"""Group of statuses, or class of sizes -> answers."""
 
 ALL: Final = ""
 """Key of the mix of all eligible requests, beside those of declared templates."""
@@ -17,9 +19,19 @@ MOST_TEMPLATES: Final = 32
 """Declared templates that production's answers are counted of, each by itself."""
 
 BEYOND: Final = 0.05
-"""Shares of a status may differ by so much: not all that production keeps can be in clones."""
+"""Shares may differ by so much: not all that production keeps can be in clones."""
 UNPROVEN: Final = frozenset({"401", "403", "404", "407", "429", "5xx"})
 """Groups of statuses that prove nothing where both sides answer so."""
+
+SIZES: Final = (0, *(step * 10**power for power in range(7) for step in (1, 3)))
+"""Where the classes of sizes begin, in bytes; the last has no end. They are edges of Envoy's bins
+(circllhist: two significant digits), so that both sides count the same."""
+
+NOT_WHOLE: Final = (
+    *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since"),
+    *("if-range", "range"),
+)
+"""Headers that ask for less than a whole answer; copies lose them."""
 
 _SINGLE: Final = frozenset({401, 403, 404, 407, 429})
 _CONDITIONAL: Final = frozenset({304, 412, 416})
@@ -33,24 +45,37 @@ def group(status: int) -> str:
     return str(status) if status in _SINGLE else f"{status // 100}xx"
 
 
+def is_sized(method: str, status: int) -> bool:
+    """Whether answers of this kind are counted by size: those with a body that is whole.
+
+    Of requests with a header of `NOT_WHOLE` none is, on neither side.
+    """
+    return status == 200 and method != "HEAD"
+
+
+def size_class(size: int) -> str:
+    """Return the class of a body of so many bytes: where it begins, `300`."""
+    return str(SIZES[bisect_right(SIZES, size) - 1])
+
+
 def key(template: str) -> str:
     """Return the name under which Envoy counts a template: it must not look like one."""
     return hashlib.sha256(template.encode()).hexdigest()[:8]
 
 
-def added(tables: Iterable[Mapping[str, Statuses]]) -> dict[str, dict[str, int]]:
+def added(tables: Iterable[Mapping[str, Mix]]) -> dict[str, dict[str, int]]:
     """Add up tables of key -> group -> count."""
     total: dict[str, dict[str, int]] = {}
     for table in tables:
-        for name, statuses in table.items():
+        for name, groups in table.items():
             mine = total.setdefault(name, {})
-            for status, count in statuses.items():
-                mine[status] = mine.get(status, 0) + count
+            for group, count in groups.items():
+                mine[group] = mine.get(group, 0) + count
     return total
 
 
 def weighted(
-    before: Mapping[str, Statuses], now: Mapping[str, Statuses], percent: int
+    before: Mapping[str, Mix], now: Mapping[str, Mix], percent: int
 ) -> dict[str, dict[str, int]]:
     """Return what came since `before`, in hundredths: each answer counts as often as it is copied.
 
@@ -58,20 +83,20 @@ def weighted(
     """
     return {
         name: {
-            status: percent * more
-            for status, count in statuses.items()
-            if (more := count - before.get(name, {}).get(status, 0)) > 0
+            group: percent * more
+            for group, count in groups.items()
+            if (more := count - before.get(name, {}).get(group, 0)) > 0
         }
-        for name, statuses in now.items()
+        for name, groups in now.items()
     }
 
 
-def unproven_share(answers: Statuses) -> float:
+def unproven_share(answers: Mix) -> float:
     """Return which share of answers would prove nothing, if both sides gave them; 0 of none."""
     total = sum(answers.values())
     return sum(n for status, n in answers.items() if status in UNPROVEN) / total if total else 0.0
 
 
-def whole(hundredths: Statuses) -> dict[str, int]:
+def whole(hundredths: Mix) -> dict[str, int]:
     """Return the answers of which copies are expected."""
-    return {status: count // 100 for status, count in hundredths.items() if count >= 100}
+    return {group: count // 100 for group, count in hundredths.items() if count >= 100}

@@ -108,6 +108,7 @@ def _merged_route(a: RouteCounts, b: RouteCounts) -> RouteCounts:
         hinted=_merged_places(a.hinted + b.hinted),
         unproven=_added((a.unproven, b.unproven)),
         reference_statuses=_added((a.reference_statuses, b.reference_statuses)),
+        reference_sizes=_added((a.reference_sizes, b.reference_sizes)),
         incomparable=_added((a.incomparable, b.incomparable)),
         uniform=_merged_control(a.uniform, b.uniform),
         triggered=_merged_control(a.triggered, b.triggered),

@@ -28,7 +28,12 @@ from shadow_operator.core.deploying.envoy_http import (
     router,
     typed,
 )
-from shadow_operator.core.deploying.envoy_mix import COUNTERS, virtual_clusters
+from shadow_operator.core.deploying.envoy_mix import (
+    COUNTERS,
+    HISTOGRAMS,
+    access_log,
+    virtual_clusters,
+)
 
 ADMIN_PORT: Final = 9901
 """Loopback only."""
@@ -70,8 +75,8 @@ SENT_AGAIN: Final = "upstream_rq_retry"
 ANSWERED: Final = "upstream_rq_completed"
 ERRORS: Final = "upstream_rq_5xx"
 """Answers with such a status, and requests that could not be sent on: Envoy answers them itself."""
-LATENCY: Final = "upstream_rq_time"
-"""A histogram, from the end of a request to the end of its answer, in whole milliseconds."""
+LATENCIES: Final = tuple(f"{route}.upstream_rq_time" for route in (ELIGIBLE, OTHER))
+"""Histograms, from the end of a request to the end of its answer, in whole milliseconds."""
 COPIES: Final = f"cluster.{COMPARATOR}.upstream_rq_total"
 COPIES_FAILED: Final = f"cluster.{COMPARATOR}.upstream_rq_5xx"
 """Envoy itself answers a copy that can't be sent, or is given up, with a status of this class."""
@@ -82,12 +87,12 @@ ACTIVE: Final = (
 
 _COUNTERS: Final = (
     *(f"{route}.{counter}" for route in ROUTES for counter in (SENT, SENT_AGAIN, ANSWERED, ERRORS)),
-    *(f"{route}.{LATENCY}" for route in (ELIGIBLE, OTHER)),
+    *LATENCIES,
     COPIES,
     COPIES_FAILED,
 )
 STATS_PATH: Final = "/stats?format=json&histogram_buckets=detailed&filter=" + quote(
-    f"^({'|'.join((*map(re.escape, _COUNTERS), ACTIVE, COUNTERS))})$", safe=""
+    f"^({'|'.join((*map(re.escape, _COUNTERS), ACTIVE, COUNTERS, HISTOGRAMS))})$", safe=""
 )
 """What the operator reads."""
 
@@ -203,7 +208,7 @@ def _listener(
     port: Port, mirror: Mirror, max_body_bytes: int, bind: str, clusters: Sequence[Config]
 ) -> Config:
     network_filter = (
-        envoy_http.connection_manager(mirror, max_body_bytes, clusters)
+        envoy_http.connection_manager(mirror, max_body_bytes, clusters, access_log())
         if port.mirrored
         else _tcp(port)
     )

@@ -120,9 +120,12 @@ def _early_mutation() -> Config:
 
 
 def connection_manager(
-    mirror: Mirror, max_body_bytes: int, virtual_clusters: Sequence[Config] = ()
+    mirror: Mirror,
+    max_body_bytes: int,
+    virtual_clusters: Sequence[Config],
+    access_log: Sequence[Config],
 ) -> Config:
-    """Return the network filter of the mirrored port; `virtual_clusters` only count."""
+    """Return the network filter of the mirrored port; the last two only count."""
     manager = typed(
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=PRODUCTION,
@@ -152,6 +155,7 @@ def connection_manager(
         request_timeout="0s",
         route_config=_routes(mirror, max_body_bytes, virtual_clusters),
         http_filters=[router()],
+        access_log=list(access_log),
     )
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
 
@@ -282,8 +286,8 @@ def _route(match: Config, retry_on: str, copied_bytes: int) -> Config:
     if copied_bytes < 0:
         # What is kept of a body for a retry until production has taken it.
         return {
+            **_named(STREAM if copied_bytes == _NO_COPY_OF_STREAMS else OTHER),
             "match": match,
-            "stat_prefix": STREAM if copied_bytes == _NO_COPY_OF_STREAMS else OTHER,
             "request_body_buffer_limit": 65_536,
             "route": action,
         }
@@ -298,8 +302,13 @@ def _route(match: Config, retry_on: str, copied_bytes: int) -> Config:
         }
     ]
     return {
+        **_named(ELIGIBLE),
         "match": match,
-        "stat_prefix": ELIGIBLE,
         "request_body_buffer_limit": buffer_bytes(copied_bytes),
         "route": action,
     }
+
+
+def _named(name: str) -> Config:
+    """Count requests under this name, for counters and for access loggers."""
+    return {"name": name, "stat_prefix": name}

@@ -1,15 +1,17 @@
-"""How Envoy counts the statuses of production's answers: of all eligible requests, and by template.
+"""How Envoy counts production's answers by status and size: of eligible requests, by template.
 
 Envoy's name for it is a virtual cluster: a matcher of requests that are counted together, and
-nothing else. The first that matches a request counts it.
+nothing else. The first that matches a request counts it. Statuses are counted for each, and for all
+that is eligible. Sizes Envoy counts only for a whole upstream cluster; by virtual cluster an access
+logger does, which writes into histograms and nowhere else (`envoy.access_loggers.stats`).
 """
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
 
 from shadow_operator.core.comparing import mix
-from shadow_operator.core.deploying.envoy_http import ELIGIBLE, PRODUCTION, Config, header
+from shadow_operator.core.deploying.envoy_http import ELIGIBLE, PRODUCTION, Config, header, typed
 
 SKIPPED: Final = "skipped"
 """What is not eligible, and therefore in no template's mix."""
@@ -20,6 +22,12 @@ COUNTERS: Final = (
 )
 """Matches the counters that `statuses` reads."""
 _COUNTER: Final = re.compile(COUNTERS)
+HISTOGRAMS: Final = r"answers\.bytes\.template\.([0-9a-f]{8})?"
+"""Matches the histograms that `sizes` reads; without a name it holds requests of no template."""
+_HISTOGRAM: Final = re.compile(HISTOGRAMS)
+
+Histogram: TypeAlias = Sequence[tuple[float, int]]
+"""Lower bound of a bin, count."""
 
 
 def virtual_clusters(
@@ -81,4 +89,60 @@ def statuses(values: dict[str, int]) -> dict[str, dict[str, int]]:
             mine = found.setdefault(read[1] or mix.ALL, {})
             group = mix.group(int(read[2]))
             mine[group] = mine.get(group, 0) + values.pop(name)
+    return found
+
+
+def access_log() -> list[Config]:
+    """Return the access logger that counts the sizes of whole bodies by virtual cluster.
+
+    An answer that broke off, or whose client went away, has a flag.
+    """
+    expression = " && ".join(
+        (
+            f"xds.route_name == '{ELIGIBLE}'",
+            "request.method != 'HEAD'",
+            *(f"!('{name}' in request.headers)" for name in mix.NOT_WHOLE),
+            "response.code == 200",
+            "response.flags == 0",
+        )
+    )
+    histogram = {
+        "stat": {
+            "name": "bytes",
+            "tags": [{"name": "template", "value_format": "%VIRTUAL_CLUSTER_NAME%"}],
+        },
+        "unit": "Bytes",
+        "value_format": "%BYTES_SENT%",
+    }
+    return [
+        {
+            "name": "envoy.access_loggers.stats",
+            "filter": {
+                "extension_filter": {
+                    "name": "envoy.access_loggers.extension_filters.cel",
+                    "typed_config": typed(
+                        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                        expression=expression,
+                    ),
+                }
+            },
+            "typed_config": typed(
+                "envoy.extensions.access_loggers.stats.v3.Config",
+                stats_scope={"prefix": "answers"},
+                histograms=[histogram],
+            ),
+        }
+    ]
+
+
+def sizes(histograms: Mapping[str, Histogram]) -> dict[str, dict[str, int]]:
+    """Read an Envoy's histograms of bytes, by name: key of the mix -> class of sizes -> count."""
+    found: dict[str, dict[str, int]] = {}
+    for name, bins in histograms.items():
+        read = _HISTOGRAM.fullmatch(name)
+        for key in {mix.ALL, read[1] or mix.ALL} if read else ():
+            mine = found.setdefault(key, {})
+            for lower, count in bins:
+                size = mix.size_class(round(lower))
+                mine[size] = mine.get(size, 0) + count
     return found

@@ -1,30 +1,42 @@
 """Whether the clones answer as production does: two that lack its state agree, and prove nothing.
 
-The statuses of the reference's answers are held against those of production's own answers to the
-same requests: by declared template, and for all other routes together.
+The reference's answers are held against production's own to the same requests, by status and by the
+size of their body: for each declared template, and for all other routes together.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Final, Protocol
 
 from shadow_operator.api.evidence import RouteCounts
 from shadow_operator.core.comparing import mix
-from shadow_operator.core.comparing.mix import BEYOND, Statuses
+from shadow_operator.core.comparing.mix import BEYOND, SIZES, Mix
 from shadow_operator.core.counting.tally import RouteTally
 from shadow_operator.core.judging.case import Case
-from shadow_operator.core.judging.unproven import REFUSALS, missing_credential, production_of
+from shadow_operator.core.judging.unproven import REFUSALS, missing_credential
 from shadow_operator.core.numbers.statistics import lower_bound, upper_bound
-from shadow_operator.core.wording import percent
+from shadow_operator.core.wording import count, percent
 
 LEVEL: Final = 0.01
 """Chance that alike mixes are called unlike, at one look."""
 
 
+class Differing(Protocol):
+    """How two mixes differ beyond the bound."""
+
+    @property
+    def instead(self) -> str:
+        """What the clones answer more often than production, a key of `_ADVICE`."""
+
+    def sentence(self, advice: str) -> str:
+        """Say as a clause how they differ, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unlike:
-    """Two mixes that differ beyond the bound."""
+    """Two mixes of statuses that differ."""
 
     usual: str
     """Group that is rarer in the clones."""
@@ -43,8 +55,8 @@ class Unlike:
         )
 
 
-def unlike(production: Statuses, clones: Statuses) -> Unlike | None:
-    """Return how the mixes differ, or None where they may be alike.
+def unlike(production: Mix, clones: Mix) -> Unlike | None:
+    """Return how mixes of statuses differ, or None where they may be alike.
 
     They differ where the exact bounds (Clopper and Pearson) of a group's two shares lie further
     apart than `BEYOND`; the level is split over groups and bounds.
@@ -66,6 +78,58 @@ def unlike(production: Statuses, clones: Statuses) -> Unlike | None:
     return Unlike(usual, production.get(usual, 0) / theirs, instead, clones[instead] / mine)
 
 
+SMALLER: Final = "smaller"
+LARGER: Final = "larger"
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """Two mixes of sizes, one of which is shifted by more than a whole class."""
+
+    instead: str
+    """What the clones' answers are: `SMALLER` or `LARGER`."""
+    production: float
+    """Share of production's answers that have so many bytes or more:"""
+    production_bytes: int
+    clones: float
+    """Share of the clones' that have so many or more:"""
+    clones_bytes: int
+
+    def sentence(self, advice: str) -> str:
+        """Say as a clause how they differ, and what to do."""
+        return (
+            f"of production's answers {percent(self.production, 0)} have "
+            f"{count(self.production_bytes)} bytes or more, of the clones' "
+            f"{percent(self.clones, 0)} have {count(self.clones_bytes)} or more: {advice}"
+        )
+
+
+def shifted(production: Mix, clones: Mix) -> Shifted | None:
+    """Return how mixes of sizes differ, or None where they may be alike.
+
+    They differ where the share of one that is as large as a class or larger exceeds the share of
+    the other that is as large as the class *below* it or larger, by the exact bounds of `unlike`.
+    So bodies that differ by less than the width of a class never do.
+    """
+    theirs, mine = sum(production.values()), sum(clones.values())
+    if not theirs or not mine:
+        return None
+    level = LEVEL / (4 * (len(SIZES) - 2))
+    found: list[tuple[float, Shifted]] = []
+    for low, high in pairwise(SIZES[1:]):
+        for instead, ours, other in ((SMALLER, low, high), (LARGER, high, low)):
+            a, b = (_at_least(production, other), theirs), (_at_least(clones, ours), mine)
+            more, less = (a, b) if instead is SMALLER else (b, a)
+            if _apart(*more, *less, level):
+                gap = more[0] / more[1] - less[0] / less[1]
+                found.append((gap, Shifted(instead, a[0] / theirs, other, b[0] / mine, ours)))
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def _at_least(sizes: Mix, size: int) -> int:
+    return sum(n for begin, n in sizes.items() if int(begin) >= size)
+
+
 def _apart(many: int, of_many: int, few: int, of_few: int, level: float) -> bool:
     if many / of_many - few / of_few <= BEYOND:
         return False
@@ -77,40 +141,61 @@ def is_counted(case: Case, template: str) -> bool:
     return template in case.spec.effective_routes[: mix.MOST_TEMPLATES]
 
 
+@dataclass(frozen=True, slots=True)
+class _Aspect:
+    """One way in which answers are held against production's."""
+
+    differ: Callable[[Mix, Mix], Differing | None]
+    production: Callable[[Case], Mapping[str, Mix]]
+    """Key of the mix -> production's answers, in hundredths."""
+    clones: Callable[[RouteCounts], Mix]
+
+    def of(self, case: Case, route: RouteTally) -> Differing | None:
+        """Return how a route of the clones differs from production."""
+        template = route.name.partition(" ")[2]
+        if is_counted(case, template):
+            mine = self._sum(one for one in case.tally.counts.routes if one.template == template)
+            return self.differ(mix.whole(self.production(case).get(mix.key(template), {})), mine)
+        return self._of_the_rest(case, route)
+
+    def _of_the_rest(self, case: Case, route: RouteTally) -> Differing | None:
+        """Blame a route for the mix of all that are not counted singly, if it has its part."""
+        rest, routes = self._rest(case), case.tally.counts.routes
+        mine = self.differ(rest, self._sum(one for one in routes if one.name == route.name))
+        if mine is None:  # nearly always, and cheaper than to look at all
+            return None
+        others = self._sum(one for one in routes if not is_counted(case, one.template))
+        together = self.differ(rest, others)
+        return mine if together and together.instead == mine.instead else None
+
+    def _rest(self, case: Case) -> Mix:
+        counted = self.production(case)
+        rest = Counter(counted.get(mix.ALL, {}))
+        for template in case.spec.effective_routes[: mix.MOST_TEMPLATES]:
+            rest -= Counter(counted.get(mix.key(template), {}))  # nothing falls below zero
+        return mix.whole(rest)
+
+    def _sum(self, routes: Iterable[RouteCounts]) -> Mix:
+        total: Counter[str] = Counter()
+        for route in routes:
+            total.update(self.clones(route))
+        return total
+
+
+_ASPECTS: Final = (
+    _Aspect(unlike, lambda case: case.ledger.answers, lambda route: route.reference_statuses),
+    _Aspect(shifted, lambda case: case.ledger.sizes, lambda route: route.reference_sizes),
+)
+"""The first in which a route differs is named: what fails is small as well."""
+
+
 def not_representative(case: Case, route: RouteTally) -> str | None:
     """Return how a route of the clones answers otherwise than production, and what to do."""
-    template = route.name.partition(" ")[2]
-    if is_counted(case, template):
-        mine = _answers(one for one in case.tally.counts.routes if one.template == template)
-        found = unlike(production_of(case, template), mine)
-    else:
-        found = _unlike_the_rest(case, route)
-    return found.sentence(_advice(case, found.instead)) if found else None
-
-
-def _unlike_the_rest(case: Case, route: RouteTally) -> Unlike | None:
-    """Blame a route for the mix of all that are not counted singly, if it has its part in it."""
-    rest, routes = _rest(case), case.tally.counts.routes
-    mine = unlike(rest, _answers(one for one in routes if one.name == route.name))
-    if mine is None:  # nearly always, and cheaper than to look at all
-        return None
-    together = unlike(rest, _answers(o for o in routes if not is_counted(case, o.template)))
-    return mine if together and together.instead == mine.instead else None
-
-
-def _rest(case: Case) -> Statuses:
-    counted = case.ledger.answers
-    rest = Counter(counted.get(mix.ALL, {}))
-    for template in case.spec.effective_routes[: mix.MOST_TEMPLATES]:
-        rest -= Counter(counted.get(mix.key(template), {}))  # nothing falls below zero
-    return mix.whole(rest)
-
-
-def _answers(routes: Iterable[RouteCounts]) -> Statuses:
-    total: Counter[str] = Counter()
-    for route in routes:
-        total.update(route.reference_statuses)
-    return total
+    for aspect in _ASPECTS:
+        found = aspect.of(case, route)
+        if found:
+            return found.sentence(_advice(case, found.instead))
+    return None
 
 
 _ADVICE: Final[Mapping[str, str]] = {
@@ -118,6 +203,8 @@ _ADVICE: Final[Mapping[str, str]] = {
     "429": "they limit their clients; raise that limit in clones.env",
     "5xx": "they lack something that they call; let them reach it (clones.egressTo)",
     "2xx": "its state is not theirs; seed the clones",
+    SMALLER: "they lack its data; seed the clones",
+    LARGER: "its state is not theirs; seed the clones",
     "3xx": "they may lack a credential; see mirror.forwardHeaders",
 }
 

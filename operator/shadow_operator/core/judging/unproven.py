@@ -47,13 +47,13 @@ def unproven(case: Case) -> Outcome:
     return Outcome(gate)
 
 
-def production_of(case: Case, template: str = "") -> mix.Statuses:
+def production_of(case: Case, template: str = "") -> mix.Mix:
     """Return production's answers: of a template that it is counted of, or of all routes."""
     counted = case.ledger.answers.get(mix.key(template) if template else mix.ALL, {})
     return mix.whole(counted)
 
 
-def allowed_unproven(case: Case, production: mix.Statuses) -> float:
+def allowed_unproven(case: Case, production: mix.Mix) -> float:
     """Return which share of pairs may prove nothing: the spec's, or production's own if larger."""
     maximum, own = case.spec.gates.unproven.max_percent / 100, mix.unproven_share(production)
     return max(maximum, min(1.0, own + mix.BEYOND)) if own else maximum

@@ -189,7 +189,7 @@ def _with_mirrors(
     ledger: Ledger, mirrors: Mapping[str, Item[MirrorReading]], now: float, *, counting: bool
 ) -> Ledger:
     cursors, coverage = _cursors(ledger, mirrors, now), ledger.coverage
-    production = ledger.answers
+    statuses, sizes = ledger.answers, ledger.sizes
     for pod, item in mirrors.items():
         if not isinstance(item, Found):
             continue
@@ -212,22 +212,30 @@ def _with_mirrors(
                 "expected": coverage.expected + eligible * percent / 100,
             }
         )
-        production = _with_answers(production, before, reading, percent)
+        if percent:
+            statuses = _with_answers(statuses, before, before.statuses, reading.statuses, percent)
+            sizes = _with_answers(sizes, before, before.sizes, reading.sizes, percent)
     return ledger.model_copy(
-        update={"mirrors": cursors, "coverage": coverage, "answers": production}
+        update={
+            "mirrors": cursors,
+            "coverage": coverage,
+            "answers": statuses,
+            "sizes": sizes,
+        }
     )
 
 
 def _with_answers(
     production: dict[str, dict[str, int]],
-    before: MirrorCursor,
-    reading: MirrorReading,
+    cursor: MirrorCursor,
+    before: Mapping[str, mix.Mix],
+    now: Mapping[str, mix.Mix],
     percent: int,
 ) -> dict[str, dict[str, int]]:
     """Add production's answers since the reading before; without its counts nothing is known."""
-    if percent == 0 or (before.eligible and not before.statuses):
+    if cursor.eligible and not before:
         return production
-    return mix.added((production, mix.weighted(before.statuses, reading.statuses, percent)))
+    return mix.added((production, mix.weighted(before, now, percent)))
 
 
 def _cursors(

@@ -82,6 +82,8 @@ class MirrorCursor(_Frozen):
     time: float = 0.0
     statuses: dict[str, dict[str, int]] = {}
     """Key of the mix -> group of statuses -> answers (`core/comparing/mix`)."""
+    sizes: dict[str, dict[str, int]] = {}
+    """Key of the mix -> class of sizes -> answers."""
     answered: int = 0
     errors: int = 0
     latency: StoredBins = {}
@@ -96,6 +98,7 @@ class MirrorCursor(_Frozen):
             percent=percent,
             time=time,
             statuses={name: dict(table) for name, table in reading.statuses.items()},
+            sizes={name: dict(table) for name, table in reading.sizes.items()},
             answered=reading.answered,
             errors=reading.errors,
             latency=dict(reading.latency),
@@ -210,6 +213,8 @@ class Ledger(_Frozen):
     answers: dict[str, dict[str, int]] = {}
     """Production's answers, in hundredths of those that are copied: key of the mix -> group of
     statuses -> count."""
+    sizes: dict[str, dict[str, int]] = {}
+    """The same by class of sizes, of those with a whole body."""
     load: Load = Load()
     bursts: Bursts = Bursts()
     mark: Mark | None = None
@@ -434,7 +439,7 @@ def _one_process(ledger: Ledger) -> Ledger:
 
 def _without_mix(ledger: Ledger) -> Ledger:
     """Forget what production answers; where no cursor is left, nothing is counted twice."""
-    mirrors = {
-        boot: cursor.model_copy(update={"statuses": {}}) for boot, cursor in ledger.mirrors.items()
-    }
-    return ledger.model_copy(update={"mirrors": mirrors, "answers": {}, "meter": Meter()})
+    forgotten: dict[str, dict[str, int]] = {"statuses": {}, "sizes": {}}
+    mirrors = {boot: one.model_copy(update=forgotten) for boot, one in ledger.mirrors.items()}
+    update = {"mirrors": mirrors, "answers": {}, "sizes": {}, "meter": Meter()}
+    return ledger.model_copy(update=update)
