@@ -114,16 +114,17 @@ def shifted(production: Mix, clones: Mix) -> Shifted | None:
     theirs, mine = sum(production.values()), sum(clones.values())
     if not theirs or not mine:
         return None
-    level = LEVEL / (4 * (len(SIZES) - 2))
-    found: list[tuple[float, Shifted]] = []
-    for low, high in pairwise(SIZES[1:]):
-        for instead, ours, other in ((SMALLER, low, high), (LARGER, high, low)):
-            a, b = (_at_least(production, other), theirs), (_at_least(clones, ours), mine)
-            more, less = (a, b) if instead is SMALLER else (b, a)
-            if _apart(*more, *less, level):
-                gap = more[0] / more[1] - less[0] / less[1]
-                found.append((gap, Shifted(instead, a[0] / theirs, other, b[0] / mine, ours)))
-    return max(found, key=lambda one: one[0])[1] if found else None
+    steps = list(pairwise(SIZES[1:]))
+    level = LEVEL / (4 * len(steps))
+    found: list[Shifted] = []
+    for low, high in steps:
+        many, few = _at_least(production, high), _at_least(clones, low)
+        if _apart(many, theirs, few, mine, level):
+            found.append(Shifted(SMALLER, many / theirs, high, few / mine, low))
+        many, few = _at_least(clones, high), _at_least(production, low)
+        if _apart(many, mine, few, theirs, level):
+            found.append(Shifted(LARGER, few / theirs, low, many / mine, high))
+    return max(found, key=lambda one: abs(one.production - one.clones), default=None)
 
 
 def _at_least(sizes: Mix, size: int) -> int:
