@@ -60,10 +60,11 @@ def layers(case: Case) -> Outcome:
     if not declared:
         return not_applicable(name, "The service has no layers.")
     interval, now = case.ledger.interval, case.ledger.advanced or 0.0
+    known = case.ledger.layers
     fresh = {
-        layer: record
-        for layer, record in case.ledger.layers.items()
-        if layer in declared and now - record.time <= STALE_INTERVALS * interval
+        layer: known[layer]
+        for layer in declared
+        if layer in known and now - known[layer].time <= STALE_INTERVALS * interval
     }
     unknown = [layer for layer in declared if layer not in fresh]
     ill = {layer: record for layer, record in fresh.items() if not record.healthy}
