@@ -99,6 +99,19 @@ def test_a_crash_that_costs_soak_is_a_warning() -> None:
     assert "OOMKilled" in event.message
 
 
+def test_a_soak_that_is_too_short_is_told_once_however_often_it_seems_so() -> None:
+    world = up()
+    told = []
+    for soak in (600, 86_400, 600):
+        world.edit(soakSeconds=soak)
+        for _ in range(3):
+            told += [e for e in world.reconcile(30.0).events if e.reason == "SoakTooShort"]
+    [event] = told
+    assert event.warning
+    assert event.message.startswith("match-rate: 300 of 300 pairs match")
+    assert "but the soak has 9m 30s left. shadow-errors: " in event.message
+
+
 def test_an_upgrade_of_the_operator_is_no_drift() -> None:
     world = up()
     live = world.objects[deployment_ref(Role.COMPARATOR)]

@@ -33,6 +33,7 @@ from tests.support.readings import (
     mirror,
     mirrors,
     route,
+    signature,
     snapshot,
     spec,
     table,
@@ -399,6 +400,36 @@ def test_waiting_for_the_soak_names_the_soak() -> None:
     assert judged.next_step == (
         "kubectl -n hal9 wait shd/hal9 --for=condition=SoakComplete --timeout=5700s"
     )
+
+
+def test_a_gate_that_needs_longer_than_the_soak_is_said_at_once() -> None:
+    run = Run(soakSeconds=300)
+    judged = run.go(120)
+    assert judged.verdict is not None
+    assert judged.verdict.reason == VerdictReason.SOAK_TOO_SHORT
+    assert judged.verdict.message == (
+        "match-rate: 1,200 of 1,200 pairs match (90% judged); 3,312 more pairs are needed, about "
+        "4m 8s, but the soak has 3m 30s left. The soak is also too short for: shadow-errors, "
+        "timeouts."
+    )
+    assert judged.blocked_by == GateName.MATCH_RATE
+
+
+def test_it_is_said_whatever_else_is_in_the_way() -> None:
+    once = signature("status status 200>404", 1, first=10, last=10)
+    judged = Run(soakSeconds=300).go(120, lambda n: (route(n, signatures=(once,)),))
+    assert judged.verdict is not None
+    assert judged.blocked_by == GateName.CRITICAL_DIFFERENCES
+    assert judged.verdict.reason == VerdictReason.SOAK_TOO_SHORT
+    assert "The soak is also too short for: match-rate" in judged.verdict.message
+
+
+def test_an_advisory_gate_may_need_longer_than_the_soak() -> None:
+    advisory = {"mode": "Advisory"}
+    gates = dict.fromkeys(("matchRate", "shadowErrors", "timeouts"), advisory)
+    judged = Run(soakSeconds=300, gates=gates).go(120)
+    assert judged.late == ()
+    assert judged.blocked_by == "soak 90s/5m"
 
 
 def test_hints_are_the_ignored_places_and_the_noise() -> None:

@@ -18,7 +18,16 @@ from shadow_operator.core.commands import LONGEST, Commands
 from shadow_operator.core.judging.judgement import Subject, advance, begin, judge
 from shadow_operator.core.snapshot import LayerReading
 from tests.support.clones import merged
-from tests.support.readings import EPOCH, comparators, control, mirror, mirrors, route, snapshot
+from tests.support.readings import (
+    EPOCH,
+    comparators,
+    control,
+    mirror,
+    mirrors,
+    route,
+    signature,
+    snapshot,
+)
 from tests.support.readings import spec as smallest
 from tests.support.world import (
     COPIES_SERVICE,
@@ -194,7 +203,7 @@ STEPS: dict[str, tuple[Callable[[], World], str]] = {
     ),
     "the time is over, and copies go on": (
         lambda: finished(afterVerdict="Keep"),
-        '-n hal9 get shd hal9 -o jsonpath={.status.gates[?(@.name=="match-rate")].message}',
+        PATCH + '{"spec":{"maxDurationSeconds":3600}}',
     ),
     "the time is over and all is down": (
         lambda: play(_with(finished(), phase="None"), 6),
@@ -279,6 +288,10 @@ DIFFERENCES = (
     "-n hal9 get shd hal9 -o jsonpath={range .status.comparison.topDifferences[*]}"
     r'{.route} {.path} {.kind} {.count}{"\n"}{end}'
 )
+NEEDS = (
+    "-n hal9 get shd hal9 -o jsonpath={range .status.gates[?(@.needs)]}"
+    r'{.name}: {.message}{"\n"}{end}'
+)
 EVIDENCE_STEPS: dict[str, tuple[dict[str, Any], ComparatorSnapshot, dict[str, Any], str]] = {
     "a credential is lost": (
         {"gates": UNPROVEN_ONLY},
@@ -327,6 +340,30 @@ EVIDENCE_STEPS: dict[str, tuple[dict[str, Any], ComparatorSnapshot, dict[str, An
                 triggered=control(20, {}, {"$.state text": 20}),
             )
         ),
+        {},
+        DIFFERENCES,
+    ),
+    "more pairs are needed": (
+        {"soakSeconds": 3600},
+        snapshot(route(100)),
+        {},
+        NEEDS,
+    ),
+    "more pairs are needed than come in time": (
+        {"soakSeconds": 3600, "maxDurationSeconds": 7200},
+        snapshot(route(100)),
+        {},
+        PATCH + '{"spec":{"maxDurationSeconds":28800}}',
+    ),
+    "more pairs are needed than can come in any time": (
+        {"soakSeconds": 3600, "gates": {"matchRate": {"minPercent": "99.99"}}},
+        snapshot(route(1)),
+        {},
+        NEEDS,
+    ),
+    "a critical difference is looked at first": (
+        {"soakSeconds": 3600, "maxDurationSeconds": 7200},
+        snapshot(route(1000, signatures=(signature("status status 200>404", 1, 10, 10),))),
         {},
         DIFFERENCES,
     ),

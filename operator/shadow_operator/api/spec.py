@@ -4,7 +4,7 @@ Each docstring under a field is what `kubectl explain` prints. Constraints that 
 stand here; those between fields are CEL rules in `constraints`.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -46,6 +46,9 @@ from shadow_operator.api.enums import (
 )
 from shadow_operator.api.presets import PRESETS, Preset
 from shadow_operator.api.records import Record
+
+LONGEST_RUN: Final = 5_184_000
+"""Seconds that `maxDurationSeconds` can be: 60 days."""
 
 
 class ProductionRef(Model):
@@ -731,7 +734,7 @@ class Spec(Model):
     """Seconds (1..2592000, default 86400, a day) that the shadow must run well before the verdict
     can be `ProceedToCanary`."""
 
-    max_duration_seconds: Annotated[int, Field(ge=1, le=5_184_000)] = 172_800
+    max_duration_seconds: Annotated[int, Field(ge=1, le=LONGEST_RUN)] = 172_800
     """Seconds (1..5184000, default 172800, two days) of mirroring, from the first copy, after
     which `afterVerdict` applies whatever the verdict is; at least `soakSeconds`."""
 

@@ -89,6 +89,8 @@ class Judgement:
     """`6h/24h`."""
     errors_column: str | None
     """Errors and timeouts in excess of the reference's."""
+    late: tuple[GateName, ...]
+    """Required gates that need more time than the soak still takes."""
     final: bool
     """`afterVerdict` applies: proceed, failed after the whole soak, or out of time."""
     soak_complete: bool
@@ -153,6 +155,7 @@ def judge(spec: Spec, ledger: Ledger, subject: Subject, *, now: float) -> Judgem
         match_column=_match_column(counted),
         soak_column=progress(soak.counted, spec.soak_seconds),
         errors_column=_errors_column(counted),
+        late=choice.late if choice else (),
         final=choice.final if choice else False,
         soak_complete=soaked,
         untested=tuple(route.name for route in counted.untested),
@@ -173,6 +176,7 @@ def settle(spec: Spec, ledger: Ledger, judgement: Judgement, *, now: float) -> L
             decision=judgement.verdict.decision,
             time=judgement.verdict.decided_time.timestamp(),
             rules=judgement.rules,
+            soak_too_short=bool(judgement.late) or (decided is not None and decided.soak_too_short),
         )
     return ledger.model_copy(update={"soak": judgement.clock, "decided": decided})
 

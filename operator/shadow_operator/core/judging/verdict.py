@@ -1,10 +1,12 @@
 """The verdict: from gates and soak to one decision, its reason, its sentence and the next step."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from shadow_operator.api.enums import AfterVerdict, Decision, GateMode, GateName, GateResult
 from shadow_operator.api.names import LABEL_ROLE, LABEL_SHADOW, Role
 from shadow_operator.api.reasons import ConditionType, VerdictReason
+from shadow_operator.api.spec import LONGEST_RUN
 from shadow_operator.api.status import Gate
 from shadow_operator.core.commands import Commands
 from shadow_operator.core.judging.case import Case, Outcome
@@ -44,6 +46,8 @@ class Choice:
     """First gate in the way, or the soak; empty where nothing is."""
     final: bool
     """More evidence of this epoch will not be waited for."""
+    late: tuple[GateName, ...] = ()
+    """Required gates that need more time than the soak still takes."""
 
 
 def decide(
@@ -116,7 +120,7 @@ def _extend(case: Case, open_ones: list[Outcome], subject: Subject) -> Choice:
     blocking = next((o.gate for o in open_ones if not o.on_course), None)
     if blocking is None and case.soaked and open_ones:
         blocking = open_ones[0].gate
-    expired = _expired(case)
+    expired, late = _expired(case), tuple(o.gate.name for o in open_ones if o.late)
     soak = f"soak {progress(case.ledger.soak.counted, case.spec.soak_seconds)}"
     if expired:
         reason = VerdictReason.MAX_DURATION_REACHED
@@ -124,9 +128,14 @@ def _extend(case: Case, open_ones: list[Outcome], subject: Subject) -> Choice:
         reason = VerdictReason.SOAK_INCOMPLETE
     elif blocking.result is GateResult.ERROR:
         reason = VerdictReason.GATE_ERROR
+    elif late:
+        reason = VerdictReason.SOAK_TOO_SHORT
     else:
         reason = VerdictReason.INSUFFICIENT_EVIDENCE
     why = f"{blocking.name}: {blocking.message}" if blocking else _soak_sentence(case, soak)
+    others = [name for name in late if blocking is None or name is not blocking.name]
+    also = "also " if len(others) < len(late) else ""
+    why += f" The soak is {also}too short for: {', '.join(others)}." if others else ""
     return Choice(
         decision=Decision.EXTEND_SHADOW,
         reason=reason,
@@ -134,6 +143,7 @@ def _extend(case: Case, open_ones: list[Outcome], subject: Subject) -> Choice:
         next_step=_unblock(case, blocking, subject),
         blocked_by=blocking.name if blocking else soak,
         final=expired,
+        late=late,
     )
 
 
@@ -174,9 +184,23 @@ def _unblock(case: Case, blocking: Gate | None, subject: Subject) -> str:
         return commands.patch(changes)
     if blocking is None:
         return commands.wait(ConditionType.SOAK_COMPLETE, int(case.remaining_soak) + 300)
-    return _show(blocking, subject)
+    longer = _longer(case, blocking)
+    return commands.patch({"maxDurationSeconds": longer}) if longer else _show(blocking, subject)
 
 
+def _longer(case: Case, gate: Gate) -> int | None:
+    """Give the `maxDurationSeconds` with which what the gate waits for still comes.
+
+    None where the run takes so long anyway, or none may; a critical difference is looked at first.
+    """
+    eta = gate.needs.eta_seconds if gate.needs else None
+    if eta is None or gate.name is GateName.CRITICAL_DIFFERENCES:
+        return None
+    seconds = 3600 * ceil((case.ledger.mirrored + eta) / 3600)
+    return seconds if case.spec.max_duration_seconds < seconds <= LONGEST_RUN else None
+
+
+_NEEDS = r"""{range .status.gates[?(@.needs)]}{.name}: {.message}{"\n"}{end}"""
 _DIFFERENCES = (
     r"""{range .status.comparison.topDifferences[*]}{.route} {.path} {.kind} {.count}{"\n"}{end}"""
 )
@@ -195,4 +219,6 @@ def _show(gate: Gate, subject: Subject) -> str:
     if gate.name in _IN_THE_LOGS:
         pods = f"{LABEL_SHADOW}={subject.name},{LABEL_ROLE}={Role.SHADOW}"
         return subject.commands.run("logs", "-l", pods, "--prefix", "--tail", "100")
-    return subject.commands.show(f"""{{.status.gates[?(@.name=="{gate.name}")].message}}""")
+    alone = f"""{{.status.gates[?(@.name=="{gate.name}")].message}}"""
+    waits = gate.needs is not None and gate.needs.eta_seconds is not None
+    return subject.commands.show(_NEEDS if waits else alone)

@@ -184,6 +184,8 @@ class Decided(_Frozen):
     time: float
     """When the decision last changed."""
     rules: str
+    soak_too_short: bool = False
+    """Whether a Required gate ever needed more time than the soak still took."""
 
 
 class Ledger(_Frozen):

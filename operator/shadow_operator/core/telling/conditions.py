@@ -337,8 +337,14 @@ def _soak_complete(view: View) -> Observed:
         _SOAK_REASONS[soak.state],
         f"{duration(soak.elapsed_seconds)} of {duration(soak.required_seconds)}"
         + (f"; the clock stands: {words(soak.reason)}" if soak.reason else "")
-        + ".",
+        + "."
+        + _too_short(view),
     )
+
+
+def _too_short(view: View) -> str:
+    late = view.judgement.late if view.judgement else ()
+    return f" Too short for: {', '.join(late)}." if late else ""
 
 
 def _self_test_passed(view: View) -> Observed | None:

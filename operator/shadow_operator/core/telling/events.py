@@ -8,6 +8,7 @@ from shadow_operator.api.status import Condition, Status
 from shadow_operator.core.actions import Event
 from shadow_operator.core.deploying.objects import applied
 from shadow_operator.core.recording.guard import GuardState
+from shadow_operator.core.recording.ledger import Ledger
 from shadow_operator.core.snapshot import Found, Missing, ObjectRef
 from shadow_operator.core.telling.view import View
 
@@ -114,6 +115,22 @@ def _soak(_: View, before: Status, after: Status) -> Iterator[Event]:
         yield Event(EventReason.SOAK_COMPLETED, flipped[1].message)
 
 
+def _too_short(view: View, _: Status, __: Status) -> Iterator[Event]:
+    """Tell once in an epoch that gates need more time than the soak still takes."""
+    stored, now = view.situation.evidence[0], view.ledger
+    if now is None or _remembers(stored, now.epoch) or not _remembers(now, now.epoch):
+        return
+    late = view.judgement.late if view.judgement else ()
+    gates = [gate for name in late if (gate := view.gate(name))]
+    said = " ".join(f"{gate.name}: {gate.message}" for gate in gates)
+    yield Event(EventReason.SOAK_TOO_SHORT, said, warning=True)
+
+
+def _remembers(ledger: Ledger | None, epoch: str) -> bool:
+    known = ledger is not None and ledger.epoch == epoch and ledger.decided
+    return bool(known and known.soak_too_short)
+
+
 def _epoch(view: View, _: Status, __: Status) -> Iterator[Event]:
     old, new = view.situation.progress.epoch, view.progress.epoch
     if old not in ("", new):
@@ -139,5 +156,6 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     _mirroring,
     _epoch,
     _soak,
+    _too_short,
     _verdict,
 )
