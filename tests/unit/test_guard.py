@@ -145,6 +145,38 @@ def test_a_day_with_fourfold_swings_of_load_and_latency_asks_nobody(
     assert changes(run.states) == [WATCHING]
 
 
+EARLY, LATE = 6 * HOUR, 15 * HOUR
+BY_ITSELF = [WATCHING, SUSPECTED, DEGRADED, WATCHING]
+BY_COPIES = [WATCHING, SUSPECTED, PAUSED]
+TWICE: dict[str, tuple[float, float, list[GuardState]]] = {
+    "something else first, then the mirror": (EARLY, LATE, [*BY_ITSELF, *BY_COPIES[1:], WATCHING]),
+    "the mirror first, then something else": (LATE, EARLY, [*BY_COPIES, *BY_ITSELF]),
+}
+"""When something else begins to slow production, for three hours; when copies do, until a person
+has mended it; and what the guard makes of the day."""
+
+
+@pytest.mark.parametrize(("other", "mirror", "states"), TWICE.values(), ids=TWICE)
+def test_of_two_incidents_in_a_day_with_its_swings_the_mirror_did_the_one_that_ends_without_copies(
+    other: float, mirror: float, states: list[GuardState]
+) -> None:
+    def course(g: Guarded) -> Fields:
+        fields = daily(g)
+        slowed = other <= g.age < other + 3 * HOUR
+        slowed |= g.age >= mirror and g.percent > 0 and g.spec.restarted_at is None
+        return fields | {"median": fields["median"] * (1.25 if slowed else 1.0)}
+
+    run = started(course)
+    run.run(mirror + HOUR - run.age)
+    assert run.state is PAUSED
+    run.spec = spec(restartedAt="mended")
+    run.run(RECORDING, percent=0).run(24 * HOUR - run.age, percent=100)
+    assert changes(run.states) == states
+    for began in (other, mirror):
+        first = next(n for n, s in enumerate(run.states) if s is SUSPECTED and n > began / INTERVAL)
+        assert (first + 1) * INTERVAL - began <= 3 * INTERVAL
+
+
 YESTERDAY: dict[str, tuple[float, list[GuardState]]] = {
     "as slow": (48.0, [WATCHING]),
     "less slow": (42.0, [WATCHING, SUSPECTED, DEGRADED, WATCHING]),

@@ -19,7 +19,7 @@ class Guarded:
         self.world.traffic = 6000
         self.world.edit(guard={"baselineSeconds": 300}, **spec)
         self.by_the_mirror = by_the_mirror
-        self.slow = False
+        self.slow, self.slow_ms = False, 60.0
         self.world.until(lambda w: w.status.get("phase") == "Recording")
         self.go(300)
 
@@ -40,7 +40,7 @@ class Guarded:
         for name, envoy in world.envoys.items():
             copied = percent.get(name, 0) > 0 and envoy.percent > 0
             slow = self.slow and (copied or not self.by_the_mirror)
-            number = bin_of(60 if slow else 40)
+            number = bin_of(self.slow_ms if slow else 40)
             new = envoy.requests - before.get(name, 0)
             envoy.latency[number] = envoy.latency.get(number, 0) + new
 
@@ -157,6 +157,36 @@ def test_where_it_does_not_recover_copies_resume_by_themselves() -> None:
     assert run.condition["status"] == "True"
     assert run.reasons.count("MirroringResumed") == 1
     assert run.world.status["phase"] == "Soaking"
+
+
+def test_a_soak_goes_on_after_what_something_else_did_and_stops_for_what_the_mirror_did() -> None:
+    run = Guarded(by_the_mirror=False, soakSeconds=7200)
+    run.go(300)
+    run.slow = True
+    for _ in range(10):
+        run.slow_ms *= 1.1  # it gets worse and worse
+        run.go(INTERVAL)
+    soak = run.world.status["soak"]
+    assert (run.state, soak["reason"]) == (GuardState.DEGRADED, "ProductionDegraded")
+    before = soak["elapsedSeconds"]
+    run.go(300)
+    after = run.world.status["soak"]
+    assert (run.state, after["state"]) == (GuardState.WATCHING, "Running")
+    assert before < after["elapsedSeconds"] <= before + 300
+    run.by_the_mirror, run.slow = True, False
+    run.go(300)
+    run.slow, run.slow_ms = True, 2 * run.slow_ms  # what was there an hour ago is no news
+    run.go(300)
+    last = run.world.status["soak"]
+    assert (run.state, last["reason"]) == (GuardState.PAUSED, "ProductionHarmed")
+    assert last["elapsedSeconds"] >= after["elapsedSeconds"] + 300
+    assert "lastRestart" not in last
+    epoch, run.slow = run.world.progress.epoch, False
+    run.world.edit(restartedAt="mended")
+    run.go(480)
+    fresh = run.world.status["soak"]
+    assert run.world.progress.epoch != epoch
+    assert (fresh["state"], fresh["elapsedSeconds"] <= 180) == ("Running", True)
 
 
 def test_copies_stay_off_while_production_is_suspected_whatever_can_not_be_read() -> None:
