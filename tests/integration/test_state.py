@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shadow_operator.api.enums import Decision, GateName, GateResult
 from tests.support import stateful
-from tests.support.stateful import gate, told
+from tests.support.judged import gate, told
 
 THIRTY_SECONDS = 600
 """Groups of clients, 20 a second: 6,000 pairs, where 4,512 without a mismatch show 99.9 %."""

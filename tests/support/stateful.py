@@ -16,9 +16,6 @@ from typing import Final
 
 import httpx
 
-from shadow_operator.api.enums import GateName
-from shadow_operator.api.evidence import ComparatorConfig, Target
-from shadow_operator.api.status import Gate
 from shadow_operator.core.comparing import mix
 from shadow_operator.core.judging.judgement import Judgement, Subject, advance, begin, hints, judge
 from shadow_operator.core.judging.judgement import settle as settled
@@ -188,16 +185,18 @@ def signal(name: str) -> dict[str, object]:
 
 async def play(folder: Path, *, groups: int, old: bool = False) -> Judgement:
     """Play so many groups against a version that changes nothing; `old`: read what was before."""
-    file = folder / "hal9.toml"
-    file.write_text("[network]\nlatency_ms = 0.0\n")
-    env = {"HAL9_CONFIG_PATH": str(file)}
+    env = processes.at_once(folder)
     names = ("shadow-1", "shadow-2", "reference-1", "reference-2", "server-1")
     async with AsyncExitStack() as stack:
         started = processes.pods([env | {"HOSTNAME": f"hal9-{name}"} for name in names], first=11)
         *clones, production = await stack.enter_async_context(started)
         roles = {"shadow": clones[:2], "reference": clones[2:]}
         comparators = [
-            await stack.enter_async_context(processes.comparator(_config(name), folder, roles))
+            await stack.enter_async_context(
+                processes.comparator(
+                    processes.config(name, EPOCH, (POST, READ), PATIENT_SECONDS), folder, roles
+                )
+            )
             for name in ("one", "other")
         ]
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=PATIENT_SECONDS))
@@ -205,33 +204,3 @@ async def play(folder: Path, *, groups: int, old: bool = False) -> Judgement:
         if old:
             await played.remember(OLD)
         return await played.play(groups, old=old)
-
-
-def _config(name: str) -> ComparatorConfig:
-    return ComparatorConfig(
-        version=name,
-        epoch=EPOCH,
-        resource="hal9/hal9",
-        nonce="stateful",
-        shadow=Target(host="shadow", port=1),
-        reference=Target(host="reference", port=1),
-        methods=("GET", "HEAD", "POST"),
-        timeout_seconds=PATIENT_SECONDS,
-        routes=(POST, READ),
-    )
-
-
-def gate(judged: Judgement, name: GateName) -> Gate:
-    """Give a gate by its name."""
-    return next(one for one in judged.gates if one.name == name)
-
-
-def told(judged: Judgement) -> str:
-    """Say how it stands, for whoever looks at a failure."""
-    lines = [
-        f"{d.route} {d.path} {d.kind} in {d.count}: {d.excused_by}"
-        for d in judged.comparison.top_differences
-    ]
-    verdict = judged.verdict
-    lines.append(f"{verdict.decision}: {verdict.message}" if verdict else "no verdict")
-    return "\n".join([*lines, *(f"{g.name} {g.result}: {g.message}" for g in judged.gates)])

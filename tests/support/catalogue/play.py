@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 
 from shadow_operator.adapters import layers
-from shadow_operator.api.evidence import ComparatorConfig, Target
+from shadow_operator.api.evidence import ComparatorConfig
 from shadow_operator.api.presets import HAL9
 from shadow_operator.core.recording import usage
 from shadow_operator.core.snapshot import Amount, Bounds, Found, Pod, PodUsage
@@ -107,27 +107,16 @@ def _groups() -> dict[str, list[Case]]:
 
 
 def _config(name: str, group: Iterable[Case]) -> ComparatorConfig:
-    return ComparatorConfig(
-        version=name,
-        epoch=EPOCH,
-        resource="hal9/hal9",
-        nonce="catalogue",
-        shadow=Target(host="shadow", port=1),
-        reference=Target(host="reference", port=1),
-        methods=("GET", "HEAD", "POST"),
-        timeout_seconds=PATIENT_SECONDS if name.startswith(HARMLESS) else SECONDS,
-        routes=tuple(dict.fromkeys(case.path for case in group)),
-        marker=HAL9.learning_marker,
-    )
+    seconds = PATIENT_SECONDS if name.startswith(HARMLESS) else SECONDS
+    routes = dict.fromkeys(case.path for case in group)
+    return processes.config(name, EPOCH, routes, seconds, marker=HAL9.learning_marker)
 
 
 def _environments(folder: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Give the environments of two pods of the shadow, and of two of the reference."""
-    file = folder / "hal9.toml"
-    file.write_text("[network]\nlatency_ms = 0.0\n")
     cases = (*REGRESSIONS, *VARIATIONS)
     varies = ";".join(filter(None, (case.planted(case.varies) for case in cases)))
-    both = {"HAL9_CONFIG_PATH": str(file), "HAL9_VARIATIONS": varies}
+    both = processes.at_once(folder) | {"HAL9_VARIATIONS": varies}
     # Two cases may share a route and its fault.
     everywhere = {c.path: c.planted(c.faults) for c in REGRESSIONS if not c.on_one_pod}
     alone = [case.planted(case.faults) for case in REGRESSIONS if case.on_one_pod]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot
+from shadow_operator.api.evidence import ComparatorConfig, ComparatorSnapshot, Target
 
 EXAMPLE: Final = Path(__file__).parents[3] / "examples" / "hal9"
 DEADLINE: Final = 60.0
@@ -64,6 +64,13 @@ class Pod:
         """Bytes that are resident."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def at_once(folder: Path) -> dict[str, str]:
+    """Give the environment of a HAL9 that answers at once."""
+    file = folder / "hal9.toml"
+    file.write_text("[network]\nlatency_ms = 0.0\n")
+    return {"HAL9_CONFIG_PATH": str(file)}
 
 
 @asynccontextmanager
@@ -208,6 +215,24 @@ class Comparing:
             length = re.search(rb"(?i)content-length: (\d+)", head)
             assert length, head
             return await reader.readexactly(int(length.group(1)))
+
+
+def config(
+    name: str, epoch: str, routes: Iterable[str], timeout_seconds: int, **changes: Any
+) -> ComparatorConfig:
+    """Give the configuration of a comparator whose targets are `shadow` and `reference`."""
+    return ComparatorConfig(
+        version=name,
+        epoch=epoch,
+        resource="hal9/hal9",
+        nonce=epoch,
+        shadow=Target(host="shadow", port=1),
+        reference=Target(host="reference", port=1),
+        methods=("GET", "HEAD", "POST"),
+        timeout_seconds=timeout_seconds,
+        routes=tuple(routes),
+        **changes,
+    )
 
 
 @asynccontextmanager

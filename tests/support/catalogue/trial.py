@@ -22,6 +22,7 @@ from shadow_operator.core.judging.judgement import (
 from shadow_operator.core.snapshot import Found, Item, LayerReading
 from tests.support import readings
 from tests.support.catalogue.cases import BUSY, LEARNS, PATIENT_SECONDS, SECONDS, Case
+from tests.support.judged import told
 
 EPOCH: Final = "catalogue"
 INTERVAL: Final = 0.5
@@ -115,16 +116,8 @@ class Trial:
     def told(self) -> str:
         """Say how it stands, for whoever looks at a failure."""
         assert self.judged is not None
-        gates = [f"{g.name} {g.result}: {g.message}" for g in self.judged.gates]
-        differences = [
-            f"{d.route} {d.path} {d.kind} in {d.count}: {d.excused_by or 'counts'}"
-            for d in self.judged.comparison.top_differences
-        ]
-        accused = sorted(set(self.accused))
-        verdict = self.judged.verdict
-        said = f"{verdict.decision}: {verdict.message}" if verdict else "no verdict"
         after = f"after {self.requests} requests"
-        return "\n".join((after, said, *differences, *gates, *accused))
+        return "\n".join((after, told(self.judged), *sorted(set(self.accused))))
 
     def look(self, snapshot: ComparatorSnapshot, now: float, *, last: bool = False) -> None:
         """Take over a reading of a comparator, and judge where enough is new, or it is the last."""
