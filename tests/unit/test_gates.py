@@ -1,25 +1,20 @@
-"""The gates as a table: what was seen, and what the gate says about it."""
+"""The edges of gates as a table: what was seen, and what the gate says about it.
 
-from dataclasses import dataclass, field
-from typing import Any
+The criteria of the runbook, one by one, are in `tests/unit/test_gates_of_the_runbook.py`.
+"""
 
 import pytest
 
 from shadow_operator.api.enums import GateName, GateResult
-from shadow_operator.api.evidence import ControlCounts, PathCount, RouteCounts, Signature
-from shadow_operator.api.status import Gate
-from shadow_operator.core.counting.counts import Counts
+from shadow_operator.api.evidence import PathCount, RouteCounts, Signature
+from shadow_operator.core.counting.tally import tally
+from shadow_operator.core.judging.case import Case
 from shadow_operator.core.judging.gates import GATES
 from shadow_operator.core.judging.judgement import Subject, judge
-from shadow_operator.core.recording.ledger import (
-    Coverage,
-    LayerRecord,
-    Ledger,
-    Process,
-    begin,
-)
-from shadow_operator.core.recording.soak import Soak
-from tests.support.readings import EPOCH, ROUTE, control, route, signature, spec, table
+from shadow_operator.core.judging.rates import fails, match_rate, passes
+from shadow_operator.core.recording.ledger import LayerRecord
+from tests.support.readings import ROUTE, control, route, signature, spec, table
+from tests.support.seen import Seen, clean, proved, wrong
 
 PASSED, FAILED = GateResult.PASSED, GateResult.FAILED
 INCONCLUSIVE, ERROR = GateResult.INCONCLUSIVE, GateResult.ERROR
@@ -30,66 +25,6 @@ STATE = "$.state text"
 UNREAD = "$ text TooLarge"
 CHANGED = control(150, {}, {STATE: 150})
 """Controls that prove that the shadow, and only the shadow, changed the state."""
-
-
-def proved(where: str) -> dict[str, ControlCounts]:
-    """Give controls that prove that only the shadow differs at `where`."""
-    return {"uniform": control(250, {}, {where: 5}), "triggered": control(20, {}, {where: 20})}
-
-
-@dataclass
-class Seen:
-    """What a ledger of ten minutes shows, after the soak unless said otherwise."""
-
-    routes: tuple[RouteCounts, ...]
-    spec: dict[str, Any] = field(default_factory=dict)
-    soaked: bool = True
-    eligible: int | None = None
-    received: int | None = None
-    credentials: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
-    layers: dict[str, LayerRecord] = field(default_factory=dict)
-
-    def ledger(self) -> Ledger:
-        pairs = sum(one.pairs for one in self.routes)
-        received = pairs if self.received is None else self.received
-        eligible = received if self.eligible is None else self.eligible
-        counts = Counts(
-            received=received,
-            eligible=received,
-            routes=self.routes,
-            credentials=self.credentials,
-            skipped=self.skipped,
-        )
-        process = Process(
-            pod="p", pod_uid="u", boot_id="b", started_time=0, time=600, counts=counts
-        )
-        soak = Soak(elapsed=600.0 if self.soaked else 60.0, counted_to=600.0)
-        return begin(EPOCH, now=0, interval=30).model_copy(
-            update={
-                "processes": (process,),
-                "coverage": Coverage(requests=2 * eligible, eligible=eligible, expected=eligible),
-                "soak": soak,
-                "layers": self.layers,
-                "first_measurement": 0.0,
-                "last_measurement": 600.0,
-                "advanced": 600.0,
-            }
-        )
-
-    def gate(self, name: GateName) -> Gate:
-        wanted = spec(**{"soakSeconds": 600} | self.spec)
-        judged = judge(wanted, self.ledger(), Subject("hal9", "hal9"), now=600.0)
-        return next(gate for gate in judged.gates if gate.name is name)
-
-
-def clean(pairs: int, **changes: Any) -> tuple[RouteCounts, ...]:
-    return (route(pairs, **changes),)
-
-
-def wrong(where: str, **changes: Any) -> tuple[RouteCounts, ...]:
-    """Give 5,000 pairs of which 100 differ at `where`, and only in the shadow."""
-    return clean(4900, differing={where: 100}, **proved(where), **changes)
 
 
 def once(where: str) -> Signature:
@@ -105,6 +40,10 @@ def counted(reference: int, pairs: int) -> tuple[RouteCounts, ...]:
         one.model_copy(update={"paths": (state,)})
         for one in clean(39_990, differing={missing: 10}, **proved(missing))
     )
+
+
+def well(time: float) -> dict[str, LayerRecord]:
+    return {"Cognitive": LayerRecord(healthy=True, since=0, time=time)}
 
 
 def ill(since: float, time: float) -> dict[str, LayerRecord]:
@@ -277,6 +216,9 @@ CASES: dict[str, Row] = {
         FAILED,
         f"{ROUTE} $.state text in 100 pairs",
     ),
+    "from a hundred pairs on": (
+        MATCH, Seen(clean(0, differing={STATE: 100}, uniform=CHANGED), soaked=False), FAILED, "",
+    ),
     "but not on its first pairs": (
         MATCH,
         Seen(clean(0, differing={STATE: 99}, uniform=CHANGED), soaked=False),
@@ -394,6 +336,18 @@ CASES: dict[str, Row] = {
         INCONCLUSIVE,
         "No answer from: Cognitive",
     ),
+    "a layer that answered three intervals ago": (
+        LAYERS, Seen(clean(1), ONE_LAYER, layers=well(510)), PASSED, "",
+    ),
+    "a layer that answered before that": (
+        LAYERS, Seen(clean(1), ONE_LAYER, layers=well(509)), INCONCLUSIVE, "",
+    ),
+    "bad for half an interval": (
+        LAYERS, Seen(clean(1), ONE_LAYER, layers=ill(585, 600)), FAILED, "",
+    ),
+    "bad for less": (
+        LAYERS, Seen(clean(1), ONE_LAYER, layers=ill(586, 600)), INCONCLUSIVE, "",
+    ),
     "one bad answer": (
         LAYERS, Seen(clean(1), ONE_LAYER, layers=ill(600, 600)), INCONCLUSIVE, "next one decides",
     ),
@@ -402,6 +356,16 @@ CASES: dict[str, Row] = {
     ),
     # coverage
     "all copies arrived": (COVERAGE, Seen(clean(5000)), PASSED, "5,000 of 5,000"),
+    "a hundred that are expected can be judged": (COVERAGE, Seen(clean(100)), PASSED, ""),
+    "fewer can't": (COVERAGE, Seen(clean(99)), INCONCLUSIVE, ""),
+    "as many as chance allows beyond a twentieth more": (
+        COVERAGE, Seen(clean(10_900), eligible=10_000), PASSED, "",
+    ),
+    "one more than that": (COVERAGE, Seen(clean(10_901), eligible=10_000), ERROR, ""),
+    "as few as chance allows": (
+        COVERAGE, Seen(clean(9_100), eligible=10_000), INCONCLUSIVE, "within chance",
+    ),
+    "one less than that": (COVERAGE, Seen(clean(9_099), eligible=10_000), INCONCLUSIVE, "lost"),
     "half of them are lost": (
         COVERAGE, Seen(clean(5000), eligible=10_000), INCONCLUSIVE, "lost on their way",
     ),
@@ -544,6 +508,7 @@ CASES: dict[str, Row] = {
         "20%",
     ),
     "pairs enough": (MINIMUM, Seen(clean(1000)), PASSED, "1,000 pairs"),
+    "one less": (MINIMUM, Seen(clean(999)), INCONCLUSIVE, ""),
     "too few pairs": (MINIMUM, Seen(clean(400)), INCONCLUSIVE, "600 more pairs are needed, about"),
     "a rare route is named": (
         MINIMUM,
@@ -663,7 +628,7 @@ def test_what_counts_pairs_or_copies_says_over_which_time() -> None:
     assert set(windows.values()) == {600}
     assert windows.keys() == {
         CRITICAL, MATCH, ERRORS, TIMEOUTS, UNPROVEN, JUDGED, MINIMUM, THROUGHPUT,
-        GateName.ROUTES,
+        GateName.ROUTES, GateName.LATENCY_P50, GateName.LATENCY_P99,
     }  # fmt: skip
     for name in (COVERAGE, ELIGIBLE):
         assert Seen(clean(10)).gate(name).window_seconds == 600
@@ -672,3 +637,32 @@ def test_what_counts_pairs_or_copies_says_over_which_time() -> None:
 def test_the_first_pairs_that_can_decide_do() -> None:
     assert Seen(clean(4511)).gate(MATCH).result is INCONCLUSIVE
     assert Seen(clean(4512)).gate(MATCH).result is PASSED
+
+
+RATES: dict[str, tuple[bool, bool]] = {
+    # what is judged, and what it must be
+    "no event of the first number that decides": (passes(0, 4512, 0.001), True),
+    "of one less": (passes(0, 4511, 0.001), False),
+    "where two count as one it takes twice as many": (passes(0, 2 * 4512, 0.001, 2.0), True),
+    "and no less": (passes(0, 2 * 4511, 0.001, 2.0), False),
+    "two events that are one": (passes(2, 2 * 6851, 0.001, 2.0), True),
+    "as two they are too many": (passes(2, 2 * 4512, 0.001, 2.0), False),
+    "many events are too many": (fails(30, 5000, 0.001), True),
+    "if they are one they are not": (fails(30, 5000, 0.001, 30.0), False),
+    "if each is ten of three hundred they are": (fails(300, 5000, 0.001, 10.0), True),
+    "before the first hundred trials nothing is": (fails(99, 99, 0.001), False),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), RATES.values(), ids=RATES)
+def test_a_rate_is_judged_by_what_counts_as_one(*, found: bool, expected: bool) -> None:
+    assert found is expected
+
+
+@pytest.mark.parametrize(("effect", "said"), [(1.49, False), (1.5, True)])
+def test_bursts_are_said_where_they_matter(effect: float, *, said: bool) -> None:
+    seen = Seen(clean(4990, differing={STATE: 10}, uniform=CHANGED))
+    asked, ledger = spec(), seen.ledger()
+    counted = tally(asked, ledger.counts, interval=30.0)
+    case = Case(asked, ledger, counted, soaked=True, design_effect=effect)
+    assert ("bursts" in match_rate(case).gate.message) is said
