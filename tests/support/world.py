@@ -59,6 +59,7 @@ SPEC: Final[Mapping[str, Any]] = {
     "guard": {"baselineSeconds": 0},
 }
 """Without ramp and recording, so that a test waits only for what it is about."""
+STATE: Final = "$.state text"
 THEIRS: Final = "theirs"
 """Uid of what strangers made."""
 UNREAD: Final = Unknown("it timed out")
@@ -98,7 +99,9 @@ class World:
     pods: dict[str, Pod] = field(default_factory=dict)
     envoys: dict[str, Envoy] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
-    """Comparator pod -> pairs that it compared, all equal."""
+    """Comparator pod -> pairs that it compared, all equal but for `differing`."""
+    differing: int = 0
+    """Of these, pairs in which only the shadow has another `$.state`."""
     unknown: set[str | ObjectRef] = field(default_factory=set)
     """Fields of the snapshot, or references of children, that can't be read now."""
     selecting: tuple[Manifest, ...] = ()
@@ -415,6 +418,10 @@ class World:
         epoch = next(e["value"] for e in container["env"] if e["name"] == "EPOCH")
         pairs = self.answered.get(pod.name, 0)
         routes = (readings.route(matched=pairs),) if pairs else ()
+        if pairs and self.differing:
+            wrong = min(pairs, self.differing)
+            changed = readings.control(150, {}, {STATE: 150})
+            routes = (readings.route(pairs - wrong, {STATE: wrong}, uniform=changed),)
         return readings.snapshot(*routes, time=self.now, pod=pod.uid, epoch=epoch)
 
     def _probe(self) -> Item[Mapping[str, Any]]:

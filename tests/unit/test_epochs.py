@@ -28,6 +28,12 @@ def annotate_pods(world: World) -> None:
     world.production["spec"]["template"]["metadata"]["annotations"] = {"restartedAt": "now"}
 
 
+def set_in_production(world: World) -> None:
+    assert world.production is not None
+    [container] = world.production["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "MODE", "value": "fast"}]
+
+
 ADMIN = {"path": "/admin", "reason": "private"}
 PATH = {"path": "/api", "reason": "the rest is static"}
 
@@ -40,6 +46,7 @@ NEW: dict[str, Callable[[World], Any]] = {
     ),
     "no reference": lambda w: w.edit(reference={"mode": "None"}),
     "a rollout of production": lambda w: w.roll_out("newer"),
+    "another environment of production": set_in_production,
     "a header that clones get": lambda w: w.edit(mirror={"forwardHeaders": ["Authorization"]}),
     "a method more": lambda w: w.edit(mirror={"methods": ["GET", "HEAD", "POST"]}),
     "paths that are included": lambda w: w.edit(mirror={"include": [PATH]}),

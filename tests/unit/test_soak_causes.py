@@ -42,6 +42,11 @@ def drain(world: Slow) -> None:
         world.break_down(role)
 
 
+def hide_envoys(world: Slow) -> None:
+    for envoy in world.envoys.values():
+        envoy.readable = False
+
+
 def begun(**spec: Any) -> Slow:
     """Give a world whose soak runs for half an hour."""
     world = Slow()
@@ -82,6 +87,10 @@ RESTARTS: Final[dict[str, tuple[Act, str]]] = {
         lambda w: setattr(w, "layers", (LayerReading(LAYER, healthy=False, message="down"),)),
         "gate layers failed",
     ),
+    "a gate fails that a rule could turn": (
+        lambda w: setattr(w, "differing", 500),
+        "gate match-rate failed",
+    ),
 }
 """The clock begins at zero, with a reason; evidence is kept."""
 
@@ -100,6 +109,7 @@ STOPS: Final[dict[str, tuple[Act, str]]] = {
         lambda w: setattr(w, "hides_comparators", True),
         "ComparatorsUnreadable",
     ),
+    "no Envoy can be read": (hide_envoys, "CoverageUnknown"),
     "nothing is asked for any more": (lambda w: w.edit(phase="None"), "NotMirroring"),
 }
 """The clock stands and keeps what it has."""
@@ -150,6 +160,19 @@ def test_the_clock_begins_at_zero_when(act: Act, reason: str) -> None:
     assert reason in world.soak["lastRestartReason"]
     assert world.progress.epoch == epoch
     assert counted(world) >= pairs
+
+
+def test_a_rule_that_excuses_what_failed_gives_the_time_back() -> None:
+    world = running()
+    before, since = world.elapsed, world.now
+    world.differing = 500
+    world.go_on(5 * INTERVAL)
+    assert (world.elapsed, world.soak["reason"]) == (0, "GateFailed")
+    world.edit(comparison={"ignore": [{"path": "$.state", "reason": "renamed"}]})
+    world.go_on(5 * INTERVAL)
+    assert world.elapsed >= before + (world.now - since) - 2 * INTERVAL
+    assert world.soak["state"] == "Running"
+    assert "lastRestart" not in world.soak
 
 
 @pytest.mark.parametrize(("act", "reason"), STOPS.values(), ids=STOPS)
@@ -208,3 +231,20 @@ def test_it_ends_when(spec: dict[str, Any], state: str, phase: str) -> None:
     world.go_on(HOUR)
     assert (world.soak["state"], world.status["phase"]) == (state, phase)
     assert not world.progress.mirroring
+
+
+@pytest.mark.parametrize(
+    ("after", "state"), [("StopMirror", "Complete"), ("Keep", "Running")], ids=["over", "goes on"]
+)
+def test_after_its_end_only_a_mirror_that_goes_on_lets_a_crash_begin_it_anew(
+    after: str, state: str
+) -> None:
+    world = begun(soakSeconds=2400, afterVerdict=after)
+    world.traffic = 1000
+    world.go_on(HOUR / 4)
+    assert world.soak["state"] == "Complete"
+    since = world.now
+    fall(world, "Error")
+    world.go_on(5 * INTERVAL)
+    assert world.soak["state"] == state
+    assert (world.elapsed <= world.now - since) is (state == "Running")
