@@ -7,6 +7,7 @@ import pytest
 
 from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.evidence import PathCount, RouteCounts, Signature
+from shadow_operator.api.status import Gate
 from shadow_operator.core.counting.tally import tally
 from shadow_operator.core.judging.case import Case
 from shadow_operator.core.judging.gates import GATES
@@ -248,6 +249,12 @@ CASES: dict[str, Row] = {
         Seen(clean(4900, differing={TIME: 100}, uniform=control(5))),
         INCONCLUSIVE,
         "100 more need controls",
+    ),
+    "an undecided pair counts as a mismatch against passing": (
+        MATCH,
+        Seen(clean(6998, differing={STATE: 1, TIME: 1}, uniform=CHANGED)),
+        INCONCLUSIVE,
+        "waits for what is undecided",
     ),
     "a large body that only the shadow changes is a mismatch": (
         MATCH,
@@ -659,10 +666,39 @@ def test_a_rate_is_judged_by_what_counts_as_one(*, found: bool, expected: bool) 
     assert found is expected
 
 
+def match(seen: Seen, effect: float = 1.0) -> Gate:
+    """Judge the match rate where so many mismatches count as one."""
+    asked, ledger = spec(), seen.ledger()
+    counted = tally(asked, ledger.counts, interval=30.0)
+    return match_rate(Case(asked, ledger, counted, soaked=True, design_effect=effect)).gate
+
+
 @pytest.mark.parametrize(("effect", "said"), [(1.49, False), (1.5, True)])
 def test_bursts_are_said_where_they_matter(effect: float, *, said: bool) -> None:
     seen = Seen(clean(4990, differing={STATE: 10}, uniform=CHANGED))
-    asked, ledger = spec(), seen.ledger()
-    counted = tally(asked, ledger.counts, interval=30.0)
-    case = Case(asked, ledger, counted, soaked=True, design_effect=effect)
-    assert ("bursts" in match_rate(case).gate.message) is said
+    assert ("bursts" in match(seen, effect).message) is said
+
+
+def test_where_two_mismatches_count_as_one_it_takes_twice_as_many_pairs() -> None:
+    one, two = (
+        match(Seen(clean(5000 - n, differing={STATE: n}, uniform=CHANGED)), n) for n in (1, 2)
+    )
+    assert one.needs is not None
+    assert two.needs is not None
+    assert (one.needs.pairs, two.needs.pairs) == (6851 - 5000, 2 * 6851 - 5000)
+
+
+@pytest.mark.parametrize("effect", [1, 2])
+def test_status_shows_what_was_seen_and_what_is_sure(effect: int) -> None:
+    """5,000 pairs without a mismatch show 99.9 %; where two count as one they show less."""
+    clean_one = match(Seen(clean(5000)), effect)
+    assert (clean_one.observed, clean_one.samples) == ("100%", 5000)
+    assert clean_one.bound == {1: "99.9%", 2: "99.81%"}[effect]
+    seen = Seen(clean(4500, differing={STATE: 500, TIME: 5000}, uniform=CHANGED))
+    gate = match(seen, effect)
+    assert (gate.observed, gate.samples) == ("90%", 10_000)
+
+
+def test_undecided_pairs_are_pairs() -> None:
+    gate = match(Seen(clean(100, differing={TIME: 100}, uniform=control(5))))
+    assert (gate.samples, gate.observed) == (200, "100%")
