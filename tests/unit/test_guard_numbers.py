@@ -54,6 +54,12 @@ def test_a_minute_may_be_a_tenth_shorter(seconds: float, intervals: int) -> None
     assert len(guard.lately(spec(), series)) == intervals
 
 
+def test_what_is_judged_was_seen_under_copies_however_few() -> None:
+    before, few = [course()] * 4, course(percent=1)
+    assert not guard.lately(spec(), ending_now(*before, few))
+    assert len(guard.lately(spec(), ending_now(*before, few, few))) == 2
+
+
 def test_what_is_normal_was_seen_in_the_ten_minutes_before() -> None:
     *before, one, other = ending_now(*[COPIED] * 60)
     known = guard.normal(spec(), GuardRecord(), (*before, one, other), (one, other))
