@@ -15,7 +15,7 @@ from shadow_operator.api.enums import GateMode, GateName, GateResult
 from shadow_operator.api.evidence import RouteCounts
 from shadow_operator.core.recording.alerts import Alert, Alerts
 from shadow_operator.core.recording.guard import GuardRecord, GuardState
-from shadow_operator.core.recording.headroom import Headroom
+from shadow_operator.core.recording.headroom import Headroom, Network
 from shadow_operator.core.recording.learning import Learning
 from shadow_operator.core.recording.ledger import LayerRecord
 from shadow_operator.core.recording.logs import Logs
@@ -32,9 +32,13 @@ BEGAN = 300.0
 """When copying began."""
 
 
-def free(cpu: int, of_memory: int) -> Seen:
-    """Give a cluster of which so many percent of CPU and memory were free before the start."""
-    used = {"used_cpu": 100 - cpu, "used_memory": (100 - of_memory) * GIB}
+def free(cpu: int, of_memory: int, of_network: int = 90) -> Seen:
+    """Give a cluster of which so many percent were free before the start."""
+    used = {
+        "used_cpu": 100 - cpu,
+        "used_memory": (100 - of_memory) * GIB,
+        "network": Network(used=100 - of_network, speed=100),
+    }
     return Seen(known={"headroom": Headroom(nodes=1, cpu=100, memory=100 * GIB, **used)})
 
 
@@ -150,6 +154,10 @@ CRITERIA = (
     Criterion(
         "1.2", "Memory Headroom: > 50%", GateName.HEADROOM, "> 50%/50%",
         passes=free(90, 51), fails=free(90, 50), open=Seen(),
+    ),
+    Criterion(
+        "1.2", "Network Capacity: > 60%", GateName.HEADROOM, "> 50%/50%/60%",
+        passes=free(90, 90, 61), fails=free(90, 90, 60), open=Seen(),
     ),
     Criterion(
         "1.3", "Check all layers responsive", GateName.LAYERS, "all",
