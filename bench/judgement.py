@@ -21,7 +21,7 @@ import numpy as np
 from bench.picture import picture
 from shadow_operator.core.counting.blocks import Block
 from shadow_operator.core.judging import levels, rates
-from shadow_operator.core.numbers.clusters import design_effect
+from shadow_operator.core.numbers.clusters import Cluster, Clusters
 from shadow_operator.core.numbers.sequential import above, trials_below
 from shadow_operator.core.numbers.series import appended
 
@@ -104,7 +104,8 @@ class _Blocks:
                 ),
             )
         self._count = len(drawn)
-        return design_effect((b.pairs, b.differing.get(_KEY, 0)) for b in self._made)
+        seen = Clusters.of(Cluster(b.pairs, b.differing.get(_KEY, 0)) for b in self._made)
+        return seen.effect(seen.more)
 
 
 @cache

@@ -10,7 +10,7 @@ from shadow_operator.api.evidence import Place
 from shadow_operator.api.spec import Spec
 from shadow_operator.core.counting.counts import Counts
 from shadow_operator.core.counting.tally import Difference, Tally, tally
-from shadow_operator.core.numbers.clusters import design_effect
+from shadow_operator.core.numbers.clusters import Cluster, Clusters
 
 KEPT: Final = 6
 """Differences of a block that are told apart, the most frequent ones."""
@@ -84,8 +84,8 @@ def effect_of(blocks: tuple[Block, ...], tallied: Tally) -> float:
     so are mismatches from before blocks were kept.
     """
     events = mismatches(blocks, tallied)
-    clusters = zip((float(b.pairs) for b in blocks), events, strict=True)
-    return design_effect(clusters, spread=max(0.0, tallied.mismatched - sum(events)))
+    seen = (Cluster(one.pairs, bad) for one, bad in zip(blocks, events, strict=True))
+    return Clusters.of(seen).effect(tallied.mismatched)
 
 
 def mismatches(blocks: tuple[Block, ...], tallied: Tally) -> list[float]:
