@@ -29,7 +29,7 @@ from shadow_operator.core.counting.variations import (
     learning_percent,
 )
 
-__all__ = ["NOISE", "Difference", "RouteTally", "Tally", "is_controlled", "tally"]
+__all__ = ["NOISE", "Difference", "RouteTally", "Tally", "is_controlled", "server_errors", "tally"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _route(route: RouteCounts, rules: Rules, *, alone: bool) -> RouteTally:
     differences = {place: judge.difference(place, seen[place], shares) for place in seen}
     learned = [judge.learned(place, times) for place, times in places_of(marked, ()).items()]
     split = _with_hinted(route, differences, _split(others, differences))
-    errors, reference_errors = _server_errors(route)
+    errors, reference_errors = server_errors(route)
     learning = sum(signature.pairs for signature in marked)
     return RouteTally(
         name=route.name,
@@ -383,7 +383,7 @@ def _is_unread_noise(difference: Difference) -> bool:
     return difference.place.unread and _is_noise(difference)
 
 
-def _server_errors(route: RouteCounts) -> tuple[int, int]:
+def server_errors(route: RouteCounts) -> tuple[int, int]:
     """Count pairs in which only the shadow, and only the reference, answered 5xx.
 
     A pair has one status at most, in its signature or among the hinted places.

@@ -282,9 +282,9 @@ def _with_interval(before: Ledger, ledger: Ledger, spec: Spec, now: float) -> Le
     new = block(
         before.counts, ledger.counts, spec, interval=ledger.interval, now=now, seconds=seconds
     )
-    soak = ledger.soak
-    interval = ledger.totals.since(
-        before.totals,
+    soak, earlier, totals = ledger.soak, before.totals, ledger.totals
+    interval = totals.since(
+        earlier,
         now=now,
         seconds=seconds,
         soaked=soak.counted,
@@ -294,6 +294,7 @@ def _with_interval(before: Ledger, ledger: Ledger, spec: Spec, now: float) -> Le
         update={
             "blocks": appended(ledger.blocks, new),
             "intervals": appended(ledger.intervals, interval),
+            "failures": ledger.failures.seen(earlier.counts, totals.counts),
         }
     )
 

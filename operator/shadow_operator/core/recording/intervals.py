@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from shadow_operator.api.evidence import RouteCounts
 from shadow_operator.core.counting.counts import Counts
+from shadow_operator.core.counting.tally import server_errors
 from shadow_operator.core.numbers.histogram import Histogram, Timing
 
 MOST_BINS: Final = 24
@@ -133,6 +134,7 @@ class Totals(BaseModel):
         """Add up what all processes counted."""
         parts = tuple(parts)
         routes = [route for part in parts for route in part.routes]
+        served = [server_errors(route) for route in routes]
         timing = Timing()
         for part in parts:
             timing = timing.plus(part.timing)
@@ -143,6 +145,8 @@ class Totals(BaseModel):
                 "expected": round(expected),
                 "received": received,
                 "answered": answered,
+                "shadow_server_errors": sum(shadow for shadow, _ in served),
+                "reference_server_errors": sum(reference for _, reference in served),
                 **{name: sum(getattr(r, name) for r in routes) for name in _FAILURES},
             },
             timing=timing,

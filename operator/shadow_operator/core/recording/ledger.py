@@ -22,6 +22,7 @@ from shadow_operator.core.counting.counts import Counts, counts_of, merged, tigh
 from shadow_operator.core.numbers.bursts import Bursts
 from shadow_operator.core.numbers.histogram import Timing
 from shadow_operator.core.recording.alerts import Alerts
+from shadow_operator.core.recording.failures import Failures
 from shadow_operator.core.recording.guard import GuardRecord
 from shadow_operator.core.recording.headroom import Headroom
 from shadow_operator.core.recording.intervals import StoredIntervals, Totals
@@ -219,6 +220,7 @@ class Ledger(_Frozen):
     """The same by class of sizes, of those with a whole body."""
     load: Load = Load()
     bursts: Bursts = Bursts()
+    failures: Failures = Failures()
     mark: Mark | None = None
     last_copy: float | None = None
     """When copies were last seen to have been sent to the clones."""
