@@ -30,7 +30,7 @@ def test_the_true_excess_is_rejected_at_any_look_in_at_most_one_of_twenty_runs(
     assert wrong <= 1.5 * LEVEL * runs
 
 
-@pytest.mark.parametrize(("each", "requests"), [(0, 4320), (0.001, 23_200), (0.01, 165_000)])
+@pytest.mark.parametrize(("each", "requests"), [(0, 4443), (0.001, 23_200), (0.01, 165_000)])
 def test_the_price_depends_on_requests_in_which_one_side_fails(each: float, requests: int) -> None:
     failures = each * requests
     assert upper_bound(failures, failures, requests, LEVEL) <= 0.001
@@ -53,6 +53,12 @@ def test_the_first_number_of_requests_that_is_enough_is_known(shadow: int, refer
     assert needed is not None
     assert upper_bound(shadow, reference, needed, LEVEL) <= 0.001 + 1e-9
     assert upper_bound(shadow, reference, needed - 2, LEVEL) > 0.001
+
+
+def test_single_failures_of_the_reference_hardly_delay_what_a_failing_shadow_shows() -> None:
+    fails = {reference: lower_bound(30, reference, 3000, 0.001) for reference in (0, 1, 2)}
+    assert fails[2] > 0.001
+    assert fails[0] > fails[1] > fails[2]
 
 
 def test_no_excess_at_all_can_not_be_proved() -> None:

@@ -558,7 +558,7 @@ NEEDS: dict[str, tuple[GateName, Seen, int | None, int | None]] = {
     "pairs of those that prove something": (
         MATCH, Seen(clean(1000, unproven={"404": 1000})), 3512, 2107,
     ),
-    "requests without an error": (ERRORS, Seen(clean(1000)), 3320, 1992),
+    "requests without an error": (ERRORS, Seen(clean(1000)), 3443, 2065),
     "pairs at all": (MINIMUM, Seen(clean(400)), 600, 900),
     "pairs of the route that is first to be judged": (
         MINIMUM, Seen(tuple(route(50 + i, name=f"GET /r{i}") for i in range(20))), 31, 269,

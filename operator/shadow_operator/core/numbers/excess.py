@@ -17,9 +17,10 @@ from functools import lru_cache
 from math import exp, inf, log, log1p
 from typing import Final
 
-_STAKES: Final = ((1.0, 0.25), (0.3, 0.15), (0.1, 0.2), (0.05, 0.3), (0.02, 0.1))
-"""(Stake, part of the wealth): the first for no failure at all, the others for x by a discordant
-share of 3 to 50 times x; most for that of two sides that fail in 1 % each, with x of 0.1 %."""
+_STAKES: Final = ((1.0, 0.2), (0.8, 0.05), (0.3, 0.15), (0.1, 0.2), (0.05, 0.3), (0.02, 0.1))
+"""(Stake, part of the wealth): the first for failures of one side only, which a single failure of
+the other side ruins; the second outlives some of these. The others are for x by a discordant share
+of 3 to 50 times x; most for that of two sides that fail in 1 % each, with x of 0.1 %."""
 _PRECISION = 1e-10
 
 
