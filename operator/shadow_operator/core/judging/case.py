@@ -25,7 +25,8 @@ class Case:
     soaked: bool
     """Whether the soak is complete."""
     design_effect: float = 1.0
-    """So many mismatches count as one, because they come in bursts (`core/numbers/clusters`)."""
+    """So many mismatches count as one, because they come in bursts (`core/numbers/clusters`); of
+    errors and timeouts the ledger tells it."""
     shadow_image: str = ""
     """Image id of the shadow; empty while it is not known."""
 

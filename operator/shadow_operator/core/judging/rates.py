@@ -1,5 +1,6 @@
 """Gates on rates: their bounds hold at every look, so that they are judged at every interval."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -77,9 +78,11 @@ def _match_sentence(tally: Tally, effect: float) -> str:
     worst = next((d for d in tally.differences if d.counts), None)
     if worst:
         text += f"; most often {worst.sentence()} in {count(worst.pairs)} pairs"
-    if effect >= BURSTS:
-        text += f"; mismatches come in bursts, so that {effect:.1f} count as one"
-    return text
+    return text + _in_bursts("mismatches", effect)
+
+
+def _in_bursts(what: str, effect: float) -> str:
+    return f"; {what} come in bursts, so that {effect:.1f} count as one" if effect >= BURSTS else ""
 
 
 def shadow_errors(case: Case) -> Outcome:
@@ -96,15 +99,18 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
     trials = case.tally.attempts
     if not trials:
         return inconclusive(name, "Nothing was sent to the shadow yet.")
-    limit = ratio(settings.max_excess_percent)
+    limit, failures = ratio(settings.max_excess_percent), case.ledger.failures
     shadow, reference = case.tally.total(f"shadow_{what}"), case.tally.total(f"reference_{what}")
-
-    most = excess.upper_bound(shadow, reference, trials, PASSING)
+    seen = Failed(
+        shadow,
+        reference,
+        trials,
+        effect=getattr(failures, what).effect(shadow, reference),
+        alone=getattr(failures, f"shadow_{what}").effect(shadow),
+    )
+    most = seen.most
     rate = _Rate(
-        passes=most <= limit,
-        fails=excess.lower_bound(shadow, reference, trials, FAILING) > limit,
-        needed=excess.requests_below(shadow, reference, limit, PASSING),
-        trials=trials,
+        passes=most <= limit, fails=seen.least > limit, needed=seen.needed(limit), trials=trials
     )
     gate = Gate(
         name=name,
@@ -117,9 +123,53 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
     )
     sentence = (
         f"{count(shadow)} {what} of the shadow against {count(reference)} of the reference in "
-        f"{count(trials)} requests{_mostly(case.tally, what)}"
+        f"{count(trials)} requests{_mostly(case.tally, what)}{_in_bursts(what, seen.effect)}"
     )
     return _judged(case, gate, rate, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Requests in which one side alone failed, and how many of them count as one."""
+
+    shadow: int
+    reference: int
+    requests: int
+    effect: float = 1.0
+    """Design effect of the excess (`core/numbers/clusters`)."""
+    alone: float = 1.0
+    """Of the shadow's failures by themselves."""
+
+    @property
+    def least(self) -> float:
+        """Lower bound of the excess."""
+        shadow, reference, effect = next(self._ways())
+        return excess.lower_bound(shadow, reference, self.requests / effect, FAILING)
+
+    @property
+    def most(self) -> float:
+        """Upper bound of the excess."""
+        return min(
+            excess.upper_bound(shadow, reference, self.requests / effect, PASSING)
+            for shadow, reference, effect in self._ways()
+        )
+
+    def needed(self, limit: float) -> int | None:
+        """Return how many requests pass if no further failure comes; None: none can."""
+        ways = [
+            (excess.requests_below(shadow, reference, limit, PASSING), effect)
+            for shadow, reference, effect in self._ways()
+        ]
+        return min((ceil(many * effect) for many, effect in ways if many is not None), default=None)
+
+    def _ways(self) -> Iterator[tuple[float, float, float]]:
+        """Give failures of both sides, and the effect by which they are divided.
+
+        What fails in the reference only lowers the excess. So without it the bound is one, too: a
+        burst of the reference does not hold up a shadow that did not fail.
+        """
+        yield self.shadow / self.effect, self.reference / self.effect, self.effect
+        yield self.shadow / self.alone, 0.0, self.alone
 
 
 def _mostly(tally: Tally, what: str) -> str:
