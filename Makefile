@@ -12,7 +12,7 @@ ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
 .PHONY: help venv cli lock demo demo-down cluster cluster-down install load examples test test-apart \
-        runbook test-unit check generate bench bench-judgement bench-evidence catalogue clean \
+        runbook test-unit check generate bench bench-judgement bench-failures bench-evidence catalogue clean \
         clean-cache
 
 help: ## List the targets
@@ -79,6 +79,9 @@ bench-judgement: venv ## Simulate the judge, asked at every interval of a day: h
 
 catalogue: venv ## Judge planted regressions and harmless variations, and write docs/catalogue.md
 	@$(BIN)/python -m tests.support.catalogue
+
+bench-failures: venv ## Simulate the gates on errors and timeouts, where these come in bursts
+	@$(BIN)/python -m bench.failures
 
 bench-evidence: venv ## Play a day of one resource: what it writes to the API server
 	@$(BIN)/python -m bench.evidence

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from shadow_operator.core.judging.rates import EARLY_PAIRS, Failed
+from shadow_operator.core.judging.rates import Failed
 from shadow_operator.core.numbers.clusters import Cluster, Clusters
 
 INTERVALS: Final = 2_880
@@ -99,28 +99,30 @@ def run(scenario: Scenario, seed: int) -> Decisions:
     A design effect over 1 only postpones a decision: it is measured where one would be taken
     without it.
     """
-    drawn = zip(*failures(scenario, seed), strict=True)
-    both, alone, requests = Clusters(), Clusters(), 0
+    drawn = [Cluster(REQUESTS, *both) for both in zip(*failures(scenario, seed), strict=True)]
+    shadow = reference = 0
     operator = plain = None
-    for number, (mine, its) in enumerate(drawn, 1):
-        requests += REQUESTS
-        both, alone = both.plus(Cluster(REQUESTS, mine, its)), alone.plus(Cluster(REQUESTS, mine))
-        seen = Failed(int(both.more), int(both.less), requests)
-        may_pass = number >= scenario.soak and (seen.needed(LIMIT) or inf) <= requests
-        may_fail = bool(mine) and requests >= EARLY_PAIRS and seen.least > LIMIT
-        if may_pass or may_fail:
-            plain = plain or Decision(not may_fail, number)
-            effects = both.effect(both.more, both.less), alone.effect(alone.more)
-            operator = _decision(replace(seen, effect=effects[0], alone=effects[1]), number)
-        if operator and (may_pass or not operator.passed):
+    for number, came in enumerate(drawn, 1):
+        shadow, reference = shadow + int(came.more), reference + int(came.less)
+        seen, may_pass = Failed(shadow, reference, REQUESTS * number), number >= scenario.soak
+        first = _decision(seen, number, may_pass=may_pass) if came.more or may_pass else None
+        if first:
+            plain = plain or first
+            both = Clusters.of(drawn[:number])
+            alone = Clusters.of(one._replace(less=0) for one in drawn[:number])
+            effects = both.effect(shadow, reference), alone.effect(shadow)
+            seen = replace(seen, effect=effects[0], alone=effects[1])
+            operator = _decision(seen, number, may_pass=may_pass)
+        if operator:
             break
     return Decisions(operator, plain)
 
 
-def _decision(seen: Failed, number: int) -> Decision | None:
-    if seen.least > LIMIT:
+def _decision(seen: Failed, number: int, *, may_pass: bool) -> Decision | None:
+    if seen.fails(LIMIT):
         return Decision(passed=False, intervals=number)
-    return Decision(passed=True, intervals=number) if seen.most <= LIMIT else None
+    passes = may_pass and seen.passes(LIMIT)
+    return Decision(passed=True, intervals=number) if passes else None
 
 
 UNCHANGED: Final = (

@@ -41,8 +41,8 @@ def method(spec: Spec, ledger: Ledger | None) -> Iterator[str]:
         "kept. Rules are applied to the counts, so a changed rule re-judges the whole run."
     )
     yield (
-        "Bounds are one-sided at 95 % and hold at every look; mismatches that come in bursts count "
-        "as the bursts that they are."
+        "Bounds are one-sided at 95 % and hold at every look; mismatches, errors and timeouts that "
+        "come in bursts count as the bursts that they are."
     )
     yield (
         "Latency is that of pairs of which both pods were warm: the median of the ratio within "

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, log
 from typing import Final
 
 from shadow_operator.api.base import ratio
@@ -108,16 +108,18 @@ def _excess(case: Case, name: GateName, settings: ExcessGate, what: str) -> Outc
         effect=getattr(failures, what).effect(shadow, reference),
         alone=getattr(failures, f"shadow_{what}").effect(shadow),
     )
-    most = seen.most
     rate = _Rate(
-        passes=most <= limit, fails=seen.least > limit, needed=seen.needed(limit), trials=trials
+        passes=seen.passes(limit),
+        fails=seen.fails(limit),
+        needed=seen.needed(limit),
+        trials=trials,
     )
     gate = Gate(
         name=name,
         result=GateResult.INCONCLUSIVE,
         observed=_points((shadow - reference) / trials),
         threshold=f"<= {settings.max_excess_percent}%",
-        bound=_points(most),
+        bound=_points(seen.most),
         samples=trials,
         source="comparator",
     )
@@ -140,11 +142,18 @@ class Failed:
     alone: float = 1.0
     """Of the shadow's failures by themselves."""
 
-    @property
-    def least(self) -> float:
-        """Lower bound of the excess."""
+    def fails(self, limit: float) -> bool:
+        """Return whether the excess is shown to be larger."""
         shadow, reference, effect = next(self._ways())
-        return excess.lower_bound(shadow, reference, self.requests / effect, FAILING)
+        shown = excess.below(reference, shadow, self.requests / effect, -limit)
+        return self.requests >= EARLY_PAIRS and shown >= -log(FAILING)
+
+    def passes(self, limit: float) -> bool:
+        """Return whether the excess is shown to be at most that."""
+        return any(
+            excess.below(shadow, reference, self.requests / effect, limit) >= -log(PASSING)
+            for shadow, reference, effect in self._ways()
+        )
 
     @property
     def most(self) -> float:
