@@ -163,6 +163,12 @@ def test_what_intervals_differ_by_anyway_is_no_harm() -> None:
     assert harm.harmed(spec().guard, now, steady, steady) == ("p50", "p99")
 
 
+@pytest.mark.parametrize(("usual", "watched"), [(3, 5), (4, 3005)])
+def test_requests_count_as_judged_once_it_is_known_what_is_normal(usual: int, watched: int) -> None:
+    found = after(GuardRecord(watched=5), *[course()] * usual, COPIED, COPIED)
+    assert (found.state, found.watched) == (WATCHING, watched)
+
+
 # The test of the suspicion
 
 
