@@ -141,6 +141,12 @@ def test_a_bound_of_p99_needs_1146_requests() -> None:
     assert envoy_bins.upper_bound(enough, 0.99, harm.LEVEL) is not None
 
 
+@pytest.mark.parametrize(("requests", "names"), [(286, ("p50",)), (287, ("p50", "p99"))])
+def test_too_few_requests_tell_nothing_of_p99(requests: int, names: tuple[str, ...]) -> None:
+    normal = [course(requests=requests)] * 4
+    assert harm.harmed(spec().guard, [HARMED, HARMED], normal, normal) == names
+
+
 @pytest.mark.parametrize(("calm", "names"), [(1, ()), (0, ("errors",))])
 def test_harm_is_beyond_the_limit_in_each_interval(calm: int, names: tuple[str, ...]) -> None:
     normal = [failing(3000, 0)] * 10
