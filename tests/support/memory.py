@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from shadow_operator.api.enums import GateName
@@ -10,8 +10,9 @@ from shadow_operator.api.status import Gate
 from shadow_operator.core.counting.counts import Counts
 from shadow_operator.core.counting.tally import tally
 from shadow_operator.core.judging.case import Case
-from shadow_operator.core.judging.resources import memory_growth
-from shadow_operator.core.numbers.series import appended
+from shadow_operator.core.judging.resources import FIRST_LOOK_SECONDS, memory_growth
+from shadow_operator.core.numbers.looks import last_look
+from shadow_operator.core.numbers.series import KEPT, appended
 from shadow_operator.core.recording.ledger import begin
 from shadow_operator.core.recording.usage import Run, Usage, UsageRecord, Use
 from tests.support.readings import EPOCH, spec
@@ -28,6 +29,16 @@ Make: TypeAlias = Callable[[random.Random], Memory]
 def seeded(seed: int) -> random.Random:
     """Give the same numbers each time."""
     return random.Random(seed)  # noqa: S311  # no secret
+
+
+def growing(make: Make, by: float) -> Make:
+    """Add a leak of so many MiB a day."""
+
+    def leaking(rng: random.Random) -> Memory:
+        without = make(rng)
+        return lambda time: without(time) + by * time / 86400
+
+    return leaking
 
 
 def noisy(shape: Memory, deviation: float = 0.5, alike: float = 0.5) -> Make:
@@ -112,6 +123,16 @@ def watched(
         )
         series = appended(series, UsageRecord(time, INTERVAL, roles))
         yield Usage(series=series, taken=time, asked=time, runs=runs, memory_limit=limit)
+
+
+def looks(seen: Iterable[Usage], soak: float) -> Iterator[Usage]:
+    """Leave the intervals that bring a new look; in between the gate says the same."""
+    before = 0
+    for usage in seen:
+        look = last_look(usage.taken, first=FIRST_LOOK_SECONDS, due=soak, kept=KEPT)
+        if look.number != before:
+            before = look.number
+            yield usage
 
 
 def case(usage: Usage, **changes: object) -> Case:

@@ -145,9 +145,9 @@ def test_memory_is_shown_role_by_role_and_drawn(beside: Callable[[World], Shell]
     assert "reference        300 MiB" in text
     assert "440 MiB |" in text  # the axis
     assert "s shadow" in text.replace("⠤", "")
-    assert "✓ memory-growth +0.0%/day" in text
+    assert "memory-growth +0.0%/day" in text
     assert max(map(len, text.partition("each pod of")[2].splitlines()[:25])) <= 100
-    assert status == Exit.GREEN
+    assert status == Exit.UNKNOWN  # an hour is too short to tell
 
 
 def test_the_course_is_there_for_programs(beside: Callable[[World], Shell]) -> None:

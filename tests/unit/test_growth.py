@@ -1,16 +1,28 @@
 """Growth of memory: a leak is found, and nothing that services do besides is taken for one."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from shadow_operator.api.enums import GateResult
+from shadow_operator.api.status import Gate
 from shadow_operator.core.numbers.growth import Point, trend
 from shadow_operator.core.numbers.statistics import student_quantile
 from shadow_operator.core.recording.usage import Run, Usage
 from tests.support import memory
-from tests.support.memory import Make, collected, constant, growth, leak, noisy, rise, steps
+from tests.support.memory import (
+    Make,
+    collected,
+    constant,
+    growing,
+    growth,
+    leak,
+    noisy,
+    rise,
+    steps,
+)
 
 PASSED, FAILED = GateResult.PASSED, GateResult.FAILED
 INCONCLUSIVE, ERROR = GateResult.INCONCLUSIVE, GateResult.ERROR
@@ -52,12 +64,43 @@ def test_what_services_do_is_never_a_leak(shadow: Make, reference: Make) -> None
                 assert growth(usage).result is not FAILED, f"seed {seed}, interval {number}"
 
 
+def _looks(shadow: Make, reference: Make, seed: int, hours: float, soak: float) -> list[Gate]:
+    """Judge at every look."""
+    seen = memory.watched(
+        shadow(memory.seeded(seed)), reference(memory.seeded(seed + 10_000)), hours
+    )
+    return [growth(usage, soakSeconds=int(soak)) for usage in memory.looks(seen, soak)]
+
+
+def test_a_leak_just_too_large_hardly_ever_passes_at_any_look() -> None:
+    allowed = growing(noisy(constant), 25.6)
+    passed = sum(
+        any(gate.result is PASSED for gate in _looks(allowed, noisy(constant), seed, 3.5, 10800.0))
+        for seed in range(8)
+    )
+    assert passed <= 1
+
+
+def test_memory_that_does_not_grow_passes_when_the_shortest_soak_ends() -> None:
+    for seed in range(4):
+        *_, due = _looks(noisy(constant), noisy(constant), seed, 3.0, 10800.0)
+        assert due.result is PASSED, due.message
+
+
+def test_between_two_looks_the_gate_says_the_same() -> None:
+    seen = list(memory.watched(steps(memory.seeded(1)), steps(memory.seeded(2)), 7.0))
+    ages = [usage.taken for usage in memory.looks(seen, 86400.0)]
+    for begin, end in list(pairwise(ages))[::5]:
+        between = [usage for usage in seen if begin <= usage.taken < end]
+        assert len({growth(usage).message for usage in between[::4]}) == 1
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_a_leak_of_a_megabyte_a_minute_fails_within_half_an_hour(seed: int) -> None:
+def test_a_leak_of_a_megabyte_a_minute_fails_within_36_minutes(seed: int) -> None:
     results = [
         growth(usage)
         for usage in memory.watched(
-            noisy(leak)(memory.seeded(seed)), noisy(constant)(memory.seeded(seed + 99)), 0.5
+            noisy(leak)(memory.seeded(seed)), noisy(constant)(memory.seeded(seed + 99)), 0.6
         )
     ]
     failed = [gate for gate in results if gate.result is FAILED]
@@ -69,10 +112,13 @@ def test_a_leak_of_a_megabyte_a_minute_fails_within_half_an_hour(seed: int) -> N
 
 ENDS: dict[str, tuple[Callable[[], Usage], dict[str, Any], GateResult, str]] = {
     "constant for four hours": (
-        lambda: run(noisy(constant), noisy(constant), 1, 4), {}, PASSED, "more than the reference's"
+        lambda: run(noisy(constant), noisy(constant), 2, 4),
+        {"soakSeconds": 14400},
+        PASSED,
+        "more than the reference's",
     ),
     "a leak that the reference has, too": (
-        lambda: run(noisy(leak), noisy(leak), 1, 3), {}, PASSED, "+280"
+        lambda: run(noisy(leak), noisy(leak), 2, 4), {"soakSeconds": 14400}, PASSED, "+281"
     ),
     "a leak without a reference": (
         lambda: run(noisy(leak), None, 1, 1), ALONE, FAILED, "of the limit a day ("
@@ -99,7 +145,16 @@ ENDS: dict[str, tuple[Callable[[], Usage], dict[str, Any], GateResult, str]] = {
         lambda: run(noisy(constant), noisy(constant), 1, 0.25),
         {},
         INCONCLUSIVE,
-        "judged on 18m of samples after the initial rise (10m",
+        "judged when the pods are 28m 55s old and their initial rise (10m",
+    ),
+    "a leak in a soak too short to show that there is none": (
+        lambda: run(noisy(leak), noisy(constant), 1, 1), {"soakSeconds": 3600}, FAILED, "+28"
+    ),
+    "a soak too short to show that there is no leak": (
+        lambda: run(noisy(constant), noisy(constant), 1, 2),
+        {"soakSeconds": 7200},
+        NOT_APPLICABLE,
+        "shorter than 3h can show a leak, but not that there is none",
     ),
     "a soak too short": (
         lambda: run(noisy(leak), noisy(constant), 1, 1),
@@ -136,7 +191,7 @@ ENDS: dict[str, tuple[Callable[[], Usage], dict[str, Any], GateResult, str]] = {
         ),
         {},
         INCONCLUSIVE,
-        "there are 0s",
+        "they are 10m old",
     ),
 }  # fmt: skip
 
@@ -152,7 +207,7 @@ def test_growth_is_judged(
 def test_what_it_waits_for_is_said() -> None:
     gate = growth(run(noisy(constant), noisy(constant), 1, 0.25))
     assert gate.needs is not None
-    assert gate.needs.eta_seconds == 780
+    assert gate.needs.eta_seconds == 835
 
 
 def test_one_outlier_moves_the_slope_little() -> None:
@@ -171,6 +226,13 @@ def test_neighbours_that_are_alike_widen_the_interval() -> None:
         assert found is not None
         margins.append(found.upper(0.05) - found.slope)
     assert margins[1] > 2 * margins[0]
+
+
+def test_a_trend_that_passes_by_itself_is_told_more_carefully() -> None:
+    values = [0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]
+    found = trend([Point(75.0 * n, value, 75.0) for n, value in enumerate(values)])
+    assert found is not None
+    assert found.slope < found.upper(0.01) < found.cautious_upper(0.01) < 1.0
 
 
 @pytest.mark.parametrize(

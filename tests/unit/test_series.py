@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from shadow_operator.core.numbers.series import NEWEST, appended
+from shadow_operator.core.numbers.series import NEWEST, appended, settled
 
 INTERVAL = 30.0
 DAY = int(86400 / INTERVAL)
@@ -66,3 +66,20 @@ def test_older_records_span_five_minutes_then_half_an_hour() -> None:
 def test_what_is_coarse_already_stays_as_it_is() -> None:
     whole = series(DAY)
     assert appended(whole[:-1], whole[-1]) == whole
+
+
+def test_what_was_known_at_a_moment_stays_although_records_get_coarser() -> None:
+    begin, end = 10 * 3600.0 + 140.0, 11 * 3600.0
+    now, kept = begin, series(int(begin / INTERVAL))
+    known = settled(kept, begin, end)
+    assert begin - 300.0 - INTERVAL <= known[-1].end <= begin
+    assert sum(record.count for record in known) == known[-1].end / INTERVAL
+    while (now := kept[-1].end + INTERVAL) < end:
+        kept = appended(kept, Seen(now))
+        assert settled(kept, begin, end) == known
+
+
+def test_what_will_be_forgotten_is_left_out_from_the_start() -> None:
+    begin, end = 50 * 3600.0, 54 * 3600.0
+    found = settled(series(int(begin / INTERVAL)), begin, end)
+    assert found[0].end - found[0].seconds >= 6 * 3600.0 - 1800.0

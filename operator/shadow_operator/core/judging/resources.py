@@ -1,5 +1,6 @@
 """The gates on what the shadow uses: within its limits, without growth (docs/verdict.md)."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from shadow_operator.api.enums import GateName, GateResult, ReferenceMode
@@ -8,6 +9,8 @@ from shadow_operator.api.status import Gate
 from shadow_operator.core.judging.case import Case, Outcome, concluded, not_applicable
 from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers.growth import Point, Trend, trend
+from shadow_operator.core.numbers.looks import Look, last_look
+from shadow_operator.core.numbers.series import KEPT, settled
 from shadow_operator.core.recording import headroom as room
 from shadow_operator.core.recording.usage import METRICS_API, Usage, UsageRecord
 from shadow_operator.core.wording import cpu, duration, memory
@@ -22,8 +25,13 @@ WARM_UP_SECONDS: Final = 600.0
 """The initial rise, which is left out; at least a third of the age of the processes."""
 SHORTEST_SOAK: Final = 3600
 """A shorter soak can't show growth."""
-LEAST_SECONDS: Final = 1080.0
-"""Growth is not judged on less than that after the initial rise."""
+PASSING_SECONDS: Final = 10800.0
+"""That memory does not grow isn't told of younger processes: what varies for minutes looks like a
+trend in them."""
+FIRST_LOOK_SECONDS: Final = 1680.0
+"""Growth is not judged of younger processes."""
+LEAST_SECONDS: Final = 960.0
+"""Growth is not judged on less than that after the initial rise: samples are missing then."""
 MATERIAL: Final = 0.5
 """Share of a day's allowance that must have been seen before growth fails: a slope that is certain
 but small may still be the end of a rise."""
@@ -156,28 +164,41 @@ def memory_growth(case: Case) -> Outcome:
     )
     if _fails(case):
         return Outcome(concluded(gate, GateResult.ERROR, _use_sentence(case)))
-    return _grown(case, gate, _after_the_rise(case))
+    since = _since(case)
+    age = case.ledger.usage.series[-1].end - since if since is not None else 0.0
+    look = last_look(age, first=FIRST_LOOK_SECONDS, due=case.spec.soak_seconds, kept=KEPT)
+    if since is None or not look.number:
+        return _too_early(case, gate, age, look.following)
+    outcome = _grown(case, gate, _after_the_rise(case, since, look), look)
+    if case.spec.soak_seconds < PASSING_SECONDS and outcome.gate.result is GateResult.INCONCLUSIVE:
+        return _not_shown(outcome.gate)
+    return outcome
 
 
-def _grown(case: Case, gate: Gate, records: list[UsageRecord]) -> Outcome:
+def _grown(case: Case, gate: Gate, records: list[UsageRecord], look: Look) -> Outcome:
+    """Judge what was known at the last look."""
     most = case.spec.gates.memory_growth.max_percent_per_day
     span = _span(records)
     gate = gate.model_copy(update={"samples": len(records), "window_seconds": int(span)})
     own = trend(_points(records))
-    excess = trend(_points(records, compared=True)) if _compares(case) else own
+    excess = trend(_points(records, compared=True)) if _compares(case) else None
     base, of_what = _base(case.ledger.usage, records)
-    if own is None or excess is None or span < LEAST_SECONDS or not base:
-        return _too_early(case, gate, span)
-    found = _Growth(own, excess, base, of_what, span)
+    again = f"It is judged again when the pods are {duration(look.following)} old."
+    if own is None or span < LEAST_SECONDS or not base:
+        text = f"In {duration(span)} after the initial rise there are too few samples to tell."
+        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, f"{text} {again}"), on_course=True)
+    found = _Growth(own, excess, base, of_what, span, look)
     gate = found.shown(gate)
     if found.lower > most and found.lasts and found.seen >= MATERIAL * most:
-        return Outcome(concluded(gate, GateResult.FAILED, found.sentence))
-    if found.upper <= most:
-        return Outcome(concluded(gate, GateResult.PASSED, found.sentence))
-    gate = concluded(gate, GateResult.INCONCLUSIVE, f"{found.sentence} More time narrows that.")
+        return Outcome(concluded(gate, GateResult.FAILED, found.sentence(found.at_least)))
+    if look.age >= PASSING_SECONDS and found.upper <= most:
+        return Outcome(concluded(gate, GateResult.PASSED, found.sentence(found.at_most)))
+    text = f"{found.sentence(found.at_most)} {again}"
+    gate = concluded(gate, GateResult.INCONCLUSIVE, text)
     return Outcome(gate, on_course=case.remaining_soak > 0)
 
 
+@dataclass(frozen=True, slots=True)
 class _Growth:
     """Growth in percent of `base` per day: the smaller of the shadow's own and its excess.
 
@@ -185,72 +206,100 @@ class _Growth:
     not leak, whatever the reference does.
     """
 
-    def __init__(self, own: Trend, excess: Trend, base: float, of_what: str, span: float) -> None:
-        self._trends = (own, excess)
-        self._scale = 100 * _DAY / base
-        self._of_what = of_what
-        self._span = span
+    own: Trend
+    excess: Trend | None
+    """None where there is no reference."""
+    base: float
+    of_what: str
+    span: float
+    look: Look
+
+    @property
+    def trends(self) -> tuple[Trend, ...]:
+        """All that there are."""
+        return (self.own,) if self.excess is None else (self.own, self.excess)
+
+    @property
+    def scale(self) -> float:
+        """From bytes a second."""
+        return 100 * _DAY / self.base
 
     @property
     def slope(self) -> float:
         """The estimate."""
-        return self._scale * min(one.slope for one in self._trends)
+        return self.scale * min(one.slope for one in self.trends)
 
     @property
     def lower(self) -> float:
-        """Bound at the level at which it fails."""
-        return self._scale * min(one.lower(FAILING) for one in self._trends)
+        """Bound at the level at which it fails. Both must be above it, and it must last."""
+        level = self.look.early(FAILING)
+        return self.scale * min(one.lower(level) for one in self.trends)
 
     @property
     def upper(self) -> float:
-        """Bound at the level at which it passes."""
-        return self._scale * min(one.upper(PASSING) for one in self._trends)
+        """Bound at the level at which it passes. One below it is enough, so they share it."""
+        level = self.look.due(PASSING) / len(self.trends)
+        return self.scale * min(one.cautious_upper(level) for one in self.trends)
 
     @property
     def seen(self) -> float:
         """Percent by which it grew within the window."""
-        return self.slope * self._span / _DAY
+        return self.slope * self.span / _DAY
 
     @property
     def lasts(self) -> bool:
         """Whether it neither comes to an end nor goes up and down."""
-        own, excess = self._trends
-        return own.steady and excess.steady and not own.flattens
+        return all(one.steady for one in self.trends) and not self.own.flattens
+
+    def sentence(self, bound: str) -> str:
+        """Say it with its numbers."""
+        own, *excess = (_signed(self.scale * one.slope) for one in self.trends)
+        reference = "".join(f", {more} more than the reference's" for more in excess)
+        return (
+            f"In {duration(self.span)} after the initial rise memory grew by {own} of "
+            f"{self.of_what} a day{reference} ({bound})."
+        )
 
     @property
-    def sentence(self) -> str:
-        """Say it with its numbers."""
-        own, excess = (self._scale * one.slope for one in self._trends)
-        alone = self._trends[0] is self._trends[1]
-        reference = "" if alone else f", {_signed(excess)} more than the reference's"
-        return (
-            f"In {duration(self._span)} after the initial rise memory grew by {_signed(own)} of "
-            f"{self._of_what} a day{reference} (95% sure: at most {_signed(self.upper)})."
-        )
+    def at_least(self) -> str:
+        """Say by which bound it fails."""
+        return f"99.9% sure: at least {_signed(self.lower)}"
+
+    @property
+    def at_most(self) -> str:
+        """Say by which bound it passes."""
+        known = self.upper < _MOST_SAID
+        return f"95% sure: at most {_signed(self.upper)}" if known else "no sure bound yet"
 
     def shown(self, gate: Gate) -> Gate:
         """Put the numbers into the gate."""
-        observed, bound = f"{_signed(self.slope)}/day", f"<= {_signed(self.upper)}/day"
+        bound = f"<= {_signed(self.upper)}/day" if self.upper < _MOST_SAID else None
+        observed = f"{_signed(self.slope)}/day"
         return gate.model_copy(update={"observed": observed, "bound": bound})
 
 
+_MOST_SAID: Final = 1e5
+"""More percent a day than that are no number for people."""
+
+
 def _signed(value: float) -> str:
-    if abs(value) >= 1e5:
+    if abs(value) >= _MOST_SAID:
         return "more than can be said"
     return f"{value:+.1f}%".replace("-0.0%", "+0.0%")
 
 
-def _too_early(case: Case, gate: Gate, span: float) -> Outcome:
-    if span >= LEAST_SECONDS:
-        text = f"In {duration(span)} after the initial rise there are too few samples to tell."
-        return Outcome(concluded(gate, GateResult.INCONCLUSIVE, text), on_course=True)
-    usage = case.ledger.usage
-    since = max((run.since for run in usage.runs.values()), default=usage.asked)
-    eta = int(max(0.0, since + WARM_UP_SECONDS + LEAST_SECONDS - usage.asked))
-    wait = case.until(f"there are {duration(span)}; more are needed", eta)
+def _not_shown(gate: Gate) -> Outcome:
+    least = duration(PASSING_SECONDS)
+    text = f"A soak shorter than {least} can show a leak, but not that there is none."
+    return Outcome(concluded(gate, GateResult.NOT_APPLICABLE, text))
+
+
+def _too_early(case: Case, gate: Gate, age: float, first: float) -> Outcome:
+    eta = int(max(0.0, first - age))
+    wait = case.until(f"they are {duration(age)} old; more is needed", eta)
     text = (
-        f"Growth is judged on {duration(LEAST_SECONDS)} of samples after the initial rise "
-        f"({duration(WARM_UP_SECONDS)}, or a third of the pods' age); {wait.clause}."
+        f"Growth is judged when the pods are {duration(first)} old and their initial rise "
+        f"({duration(WARM_UP_SECONDS)}, or a third of that) is over; {wait.clause}."
     )
     return wait.outcome(gate, text)
 
@@ -259,19 +308,26 @@ def _compares(case: Case) -> bool:
     return case.spec.reference.mode is ReferenceMode.CLONE
 
 
-def _after_the_rise(case: Case) -> list[UsageRecord]:
-    """Give the records since the same processes run, without their initial rise."""
-    usage, roles = case.ledger.usage, [Role.SHADOW.value]
-    if _compares(case):
-        roles.append(Role.REFERENCE.value)
+def _roles(case: Case) -> list[str]:
+    return [Role.SHADOW.value, *([Role.REFERENCE.value] if _compares(case) else [])]
+
+
+def _since(case: Case) -> float | None:
+    """Give when the processes of now were first seen; None where that is not known."""
+    usage, roles = case.ledger.usage, _roles(case)
     if not usage.series or any(role not in usage.runs for role in roles):
-        return []
-    since = max(usage.runs[role].since for role in roles)
-    begin = since + max(WARM_UP_SECONDS, (usage.series[-1].end - since) / 3)
+        return None
+    return max(usage.runs[role].since for role in roles)
+
+
+def _after_the_rise(case: Case, since: float, look: Look) -> list[UsageRecord]:
+    """Give the records up to a look without the initial rise, as they stay until the next one."""
+    begin = since + max(WARM_UP_SECONDS, look.age / 3, look.following - KEPT)
     return [
         record
-        for record in usage.series
-        if record.end - record.seconds >= begin and all(record.of(role).pods for role in roles)
+        for record in settled(case.ledger.usage.series, since + look.age, since + look.following)
+        if record.end - record.seconds >= begin
+        and all(record.of(role).pods for role in _roles(case))
     ]
 
 

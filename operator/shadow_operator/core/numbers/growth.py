@@ -6,6 +6,11 @@ is averaged over blocks; the slope is the median of the slopes between them (The
 independent and knows only ranks, so that with correlated blocks a leak of 1 MB/min is not proved
 within an hour. The interval is therefore that of Student's t with the error and the freedom of so
 many values as are independent (Santer et al., JGR 105, 2000).
+
+How alike neighbours are is seen too low, because a line was taken off: by (2 + 4 r) / n of n blocks
+with the correlation r. And few blocks tell little of r. So there is a bound that is corrected for
+the first and has, for the second, the tails of a few degrees of freedom (`cautious_upper`), where
+nothing else backs a bound. The price is that most of an hour must pass before it says anything.
 """
 
 from collections.abc import Sequence
@@ -28,6 +33,26 @@ STEADY: Final = 6.0
 """Standard deviations around the line by which a steady rise exceeds them."""
 LEAST_FREEDOM: Final = 1.0
 """With less that is independent nothing is known of the error."""
+MOST_FREEDOM: Final = 6.0
+"""With more the error would be sure; but it rests on how alike neighbours are, an estimate."""
+
+
+class Error(NamedTuple):
+    """How far a slope may be off."""
+
+    size: float
+    """Standard error; infinite where too little of it is independent."""
+    freedom: float
+    """Degrees of freedom of that error."""
+
+    @property
+    def doubted(self) -> "Error":
+        """The same with no more than the freedom of an error that is itself an estimate."""
+        return self._replace(freedom=min(self.freedom, MOST_FREEDOM))
+
+    def margin(self, level: float) -> float:
+        """Return what the slope is off by at most: more, to one side, in `level` of all cases."""
+        return self.size * student_quantile(level, self.freedom) if self.size else 0.0
 
 
 class Point(NamedTuple):
@@ -51,10 +76,10 @@ class Trend:
     steady: bool
     """Whether it is large against what the blocks spread around it: a collector brings memory down
     again, a leak does not."""
-    error: float
-    """Standard error of the slope; infinite where too little of it is independent."""
-    freedom: float
-    """Degrees of freedom of that error."""
+    error: Error
+    """With neighbours as alike as they are seen to be, taken for certain."""
+    cautious: Error
+    """With them as alike as they are, taken for an estimate."""
 
     @property
     def flattens(self) -> bool:
@@ -63,14 +88,15 @@ class Trend:
 
     def lower(self, level: float) -> float:
         """Return the one-sided lower bound: the true slope lies below in `level` of all cases."""
-        return self.slope - self._margin(level)
+        return self.slope - self.error.margin(level)
 
     def upper(self, level: float) -> float:
         """Return the one-sided upper bound."""
-        return self.slope + self._margin(level)
+        return self.slope + self.error.margin(level)
 
-    def _margin(self, level: float) -> float:
-        return self.error * student_quantile(level, self.freedom) if self.error else 0.0
+    def cautious_upper(self, level: float) -> float:
+        """Return the one-sided upper bound of the cautious error."""
+        return self.slope + self.cautious.margin(level)
 
 
 def trend(points: Sequence[Point]) -> Trend | None:
@@ -79,14 +105,15 @@ def trend(points: Sequence[Point]) -> Trend | None:
     if len(blocks) < LEAST_BLOCKS:
         return None
     slope, middle = median(_slopes(blocks)), len(blocks) // 2
-    error, freedom = _error(blocks, slope)
+    rest = _rest(blocks, slope)
+    seen = _seen_alike(rest)
     return Trend(
         slope=slope,
         earlier=median(_slopes(blocks[: len(blocks) - middle])),
         later=median(_slopes(blocks[middle:])),
         steady=_is_steady(blocks, slope),
-        error=error,
-        freedom=freedom,
+        error=_error(blocks, rest, seen),
+        cautious=_error(blocks, rest, (len(rest) * seen + 2) / (len(rest) - 4)).doubted,
     )
 
 
@@ -128,21 +155,30 @@ def _is_steady(blocks: Sequence[tuple[float, float]], slope: float) -> bool:
     return rise > STEADY * pstdev(value - slope * time for time, value in blocks)
 
 
-def _error(blocks: Sequence[tuple[float, float]], slope: float) -> tuple[float, float]:
-    """Return the standard error of the slope, and its degrees of freedom.
+def _rest(blocks: Sequence[tuple[float, float]], slope: float) -> list[float]:
+    rest = [value - slope * time for time, value in blocks]
+    mean = fmean(rest)
+    return [value - mean for value in rest]
+
+
+def _seen_alike(rest: Sequence[float]) -> float:
+    """Return the correlation of neighbours."""
+    square = sum(value * value for value in rest)
+    return sum(a * b for a, b in pairwise(rest)) / square if square else 0.0
+
+
+def _error(blocks: Sequence[tuple[float, float]], rest: Sequence[float], alike: float) -> Error:
+    """Return the error of the slope, which leaves that rest.
 
     Santer et al. (2000), adjusted error and freedom: of `n` values that are alike (correlation `r`
     of neighbours) only `n (1 - r) / (1 + r)` are independent.
     """
-    rest = [value - slope * time for time, value in blocks]
-    mean, middle = fmean(rest), fmean(time for time, _ in blocks)
-    rest = [value - mean for value in rest]
     square = sum(value * value for value in rest)
     if not square:
-        return 0.0, 1.0
-    alike = max(0.0, sum(a * b for a, b in pairwise(rest)) / square)
+        return Error(0.0, LEAST_FREEDOM)
+    alike, middle = max(0.0, alike), fmean(time for time, _ in blocks)
     freedom = len(rest) * (1 - alike) / (1 + alike) - 2
     if freedom < LEAST_FREEDOM:
-        return inf, LEAST_FREEDOM
+        return Error(inf, LEAST_FREEDOM)
     width = sum((time - middle) ** 2 for time, _ in blocks)
-    return sqrt(square / freedom / width), freedom
+    return Error(sqrt(square / freedom / width), freedom)
