@@ -76,6 +76,7 @@ bench: venv ## Measure the comparator beside a bare fan-out
 
 bench-judgement: venv ## Simulate the judge, asked at every interval of a day: how often it is wrong
 	@$(BIN)/python -m bench.judgement
+	@$(BIN)/python -m bench.unchanged
 
 catalogue: venv ## Judge planted regressions and harmless variations, and write docs/catalogue.md
 	@$(BIN)/python -m tests.support.catalogue

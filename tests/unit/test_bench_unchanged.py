@@ -7,7 +7,7 @@ import pytest
 
 from bench.judgement import LIMIT
 from bench.unchanged import (
-    JUDGEMENTS,
+    VERSIONS,
     Day,
     Version,
     fewest,
@@ -46,25 +46,16 @@ def test_no_number_of_events_is_tabled_that_proves_nothing() -> None:
     assert all(above(int(e), n, 0.5) >= log(1 / 2e-5) for n, e in enumerate(tabled) if e <= n)
 
 
-@pytest.mark.parametrize(
-    ("version", "named"),
-    [
-        (Version("", mismatches=0.02), {"match_rate", "routes"}),
-        (Version("", failures=0.2, storm=30), {"failures"}),
-    ],
-    ids=["mismatches", "failures"],
-)
-def test_what_is_judged_wrongly_is_named(version: Version, named: set[str]) -> None:
-    found = [wrong(version, seed, intervals=SHORT) for seed in range(5)]
-    assert set().union(*found) == named
+def test_what_is_judged_wrongly_is_named() -> None:
+    differing = Version("", mismatches=0.02)
+    assert wrong(differing, 0, intervals=SHORT) == {"match-rate", "routes"}
 
 
-def test_an_unchanged_version_is_accused_of_nothing() -> None:
-    version = Version("", LIMIT / 2, 0.01)
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+def test_an_unchanged_version_is_accused_of_nothing(version: Version) -> None:
     assert not any(wrong(version, seed, intervals=SHORT) for seed in range(5))
 
 
 def test_the_same_seed_gives_the_same_day() -> None:
     first, second = (Day(Version("", failures=0.01), 3, 1).failures() for _ in range(2))
     assert (first == second).all()
-    assert set(JUDGEMENTS) >= {"match_rate", "noisy_fields"}
