@@ -1,6 +1,7 @@
 """Latency is judged by bounds that hold at every look, and never by less than can be measured."""
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf
@@ -22,6 +23,7 @@ from shadow_operator.core.numbers.bursts import Burst, Bursts
 from shadow_operator.core.numbers.histogram import Histogram, Timing, timing_of
 from shadow_operator.core.recording.ledger import Coverage, Ledger, Load, Process, begin
 from shadow_operator.core.recording.soak import Soak
+from tests.support.guarded import Guarded
 from tests.support.readings import EPOCH, route, spec
 
 P50, P99, TIMEOUTS = GateName.LATENCY_P50, GateName.LATENCY_P99, GateName.TIMEOUTS
@@ -70,6 +72,20 @@ class Seen:
         one = route(self.pairs, slower=self.slower, seconds=self.seconds, **(self.route or {}))
         counts = Counts(routes=(one,), timing=timing_of((one,)))
         return judged(name, ledger(counts, self.bursts, self.load), **(self.spec or {}))
+
+
+def test_production_is_named_beside_both() -> None:
+    one = route(20_000)
+    seen = ledger(Counts(routes=(one,), timing=timing_of((one,))))
+    production = Guarded(course=lambda _: {"median": 40.0}).run(600).run(120, percent=100)
+    watched = seen.model_copy(update={"production": production.series, "guard": production.record})
+    assert "production" not in judged(P50, seen).message
+    told = [
+        re.search(r"; production's own (\S+) ms\)", judged(name, watched).message)
+        for name in (P50, P99)
+    ]
+    p50, p99 = (float(found[1]) if found else inf for found in told)
+    assert 36 < p50 < 44 < p99 < inf
 
 
 YOUNG = Bursts(ratio=Burst(intervals=2))

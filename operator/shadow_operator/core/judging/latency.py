@@ -19,6 +19,7 @@ from shadow_operator.api.enums import GateName, GateResult
 from shadow_operator.api.status import Gate, Latency, Quantiles
 from shadow_operator.core.judging import load
 from shadow_operator.core.judging.case import Case, Outcome, concluded, inconclusive, not_applicable
+from shadow_operator.core.judging.impact import lately
 from shadow_operator.core.judging.levels import FAILING, PASSING
 from shadow_operator.core.numbers import sequential
 from shadow_operator.core.numbers.histogram import Histogram, Timing
@@ -117,7 +118,7 @@ def _judged(case: Case, name: GateName, percent: int, words: str) -> Outcome:
     slower = _slower(case, name)
     limit = _limit(percent, slower.reference)
     floored = limit > 1 + percent / 100
-    sentence = words.format(pairs=count(timing.ratio.count), more=_more(timing, name, slower))
+    sentence = words.format(pairs=count(timing.ratio.count), more=_more(case, name, slower))
     sentence += "" if load.known(case) else f".{load.UNKNOWN.rstrip('.')}"
     gate = Gate(
         name=name,
@@ -204,11 +205,13 @@ def _scale(case: Case, name: GateName, limit: float) -> float | None:
     return steps[low] if low < len(steps) else None
 
 
-def _more(timing: Timing, name: GateName, slower: _Slower) -> str:
+def _more(case: Case, name: GateName, slower: _Slower) -> str:
+    timing, measure = case.tally.counts.timing, name.value.partition("-")[2]
     share = 0.5 if name is GateName.LATENCY_P50 else 0.99
     mine, its = timing.shadow.quantile(share), timing.reference.quantile(share)
-    what = "longer" if slower.observed >= 1 else "less"
-    return f"{_percent(slower.observed).lstrip('+-')} {what} ({_ms(mine)} ms against {_ms(its)} ms)"
+    what, production = "longer" if slower.observed >= 1 else "less", lately(case, measure)
+    numbers = f"{_ms(mine)} ms against {_ms(its)} ms" + (production and f"; {production}")
+    return f"{_percent(slower.observed).lstrip('+-')} {what} ({numbers})"
 
 
 def _percent(times: float) -> str:
