@@ -188,7 +188,7 @@ def failures(day: Day) -> bool:
             worth_by_pairs=(more - less) * PAIRS,
             worth_squared=int(squares[last]),
         )
-        if rates.Failed(more, less, pairs, effect=seen.effect(more, less)).least > LIMIT:
+        if rates.Failed(more, less, pairs, effect=seen.effect(more, less)).fails(LIMIT):
             return True
     return False
 

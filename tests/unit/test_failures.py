@@ -1,6 +1,7 @@
 """Errors and timeouts that come in bursts: kept as sums over intervals, judged as what they are."""
 
 import random
+from math import exp, inf
 
 import pytest
 
@@ -10,9 +11,10 @@ from shadow_operator.api.status import Gate
 from shadow_operator.core.counting.counts import Counts
 from shadow_operator.core.counting.tally import tally
 from shadow_operator.core.judging.case import Case
-from shadow_operator.core.judging.rates import shadow_errors, timeouts
+from shadow_operator.core.judging.levels import PASSING
+from shadow_operator.core.judging.rates import ALONE, Failed, shadow_errors, timeouts
 from shadow_operator.core.numbers.clusters import Cluster, Clusters
-from shadow_operator.core.numbers.excess import requests_below
+from shadow_operator.core.numbers.excess import below, requests_below
 from shadow_operator.core.recording.collect import advance
 from shadow_operator.core.recording.failures import Failures
 from shadow_operator.core.recording.ledger import Ledger, begin, decode, encode, size
@@ -93,6 +95,7 @@ Came = tuple[int, int]
 """Of an interval: requests in which only the shadow failed, and only the reference."""
 FINE: Came = (0, 0)
 GATES = {"errors": shadow_errors, "timeouts": timeouts}
+LIMIT = 0.001
 PASSED, FAILED = GateResult.PASSED, GateResult.FAILED
 
 
@@ -142,7 +145,7 @@ def test_one_percent_that_fails_from_the_start_does_so_as_fast_as_without_bursts
 
 
 def test_a_halt_of_the_reference_does_not_hold_up_a_shadow_that_did_not_fail() -> None:
-    said = judged(*[FINE] * 20, (0, PAIRS), (0, PAIRS), *[FINE] * 60)
+    said = judged(*[FINE] * 20, (0, PAIRS), (0, PAIRS), *[FINE] * 100)
     assert said[-1].result is PASSED, said[-1]
 
 
@@ -154,3 +157,20 @@ def test_a_halt_of_the_shadow_takes_time_to_be_shown_to_be_rare() -> None:
     once = requests_below(1, 0, 0.001, 0.05)
     assert once is not None
     assert gate.needs.pairs == pytest.approx(PAIRS // 4 * once, rel=0.1)
+
+
+def test_two_ways_to_pass_share_one_level() -> None:
+    dice, passed = random.Random(3), 0  # noqa: S311  # repeatable
+    for _ in range(2_000):
+        shadow, reference = dice.randint(0, 3), dice.randint(0, 60)
+        requests, effect = dice.randint(3_000, 40_000), dice.uniform(1, 30)
+        seen = Failed(shadow, reference, requests, effect=effect)
+        both = below(shadow / effect, reference / effect, requests / effect, LIMIT)
+        alone = below(shadow, 0, requests, LIMIT)
+        wealth = exp(alone) if not reference else (1 - ALONE) * exp(both) + ALONE * exp(alone)
+        if seen.passes(LIMIT):
+            passed += 1
+            assert wealth >= 1 / PASSING
+            assert seen.most <= LIMIT
+            assert (seen.needed(LIMIT) or inf) <= requests
+    assert 500 < passed < 1_900

@@ -1,9 +1,8 @@
 """Gates on rates: their bounds hold at every look, so that they are judged at every interval."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, log
-from typing import Final
+from typing import Final, NamedTuple
 
 from shadow_operator.api.base import ratio
 from shadow_operator.api.enums import GateName, GateResult
@@ -20,6 +19,8 @@ EARLY_PAIRS: Final = 100
 """No rate fails before so many pairs: a start is not a trend."""
 BURSTS: Final = 1.5
 """Design effect from which it is said."""
+ALONE: Final = 0.1
+"""Share of the level for an excess that is bounded by what the shadow fails by itself."""
 NEVER: Final = "No number of pairs can prove 100 %; set a threshold below."
 
 
@@ -144,41 +145,58 @@ class Failed:
 
     def fails(self, limit: float) -> bool:
         """Return whether the excess is shown to be larger."""
-        shadow, reference, effect = next(self._ways())
-        shown = excess.below(reference, shadow, self.requests / effect, -limit)
+        requests = self.requests / self.effect
+        shown = excess.below(
+            self.reference / self.effect, self.shadow / self.effect, requests, -limit
+        )
         return self.requests >= EARLY_PAIRS and shown >= -log(FAILING)
 
     def passes(self, limit: float) -> bool:
         """Return whether the excess is shown to be at most that."""
         return any(
-            excess.below(shadow, reference, self.requests / effect, limit) >= -log(PASSING)
-            for shadow, reference, effect in self._ways()
+            excess.below(way.shadow, way.reference, way.requests, limit) >= -log(way.level)
+            for way in self._ways
         )
 
     @property
     def most(self) -> float:
         """Upper bound of the excess."""
-        return min(
-            excess.upper_bound(shadow, reference, self.requests / effect, PASSING)
-            for shadow, reference, effect in self._ways()
-        )
+        return min(excess.upper_bound(*way) for way in self._ways)
 
     def needed(self, limit: float) -> int | None:
         """Return how many requests pass if no further failure comes; None: none can."""
-        ways = [
-            (excess.requests_below(shadow, reference, limit, PASSING), effect)
-            for shadow, reference, effect in self._ways()
-        ]
-        return min((ceil(many * effect) for many, effect in ways if many is not None), default=None)
+        found = (
+            (excess.requests_below(way.shadow, way.reference, limit, way.level), way)
+            for way in self._ways
+        )
+        many = (ceil(n * self.requests / way.requests) for n, way in found if n is not None)
+        return min(many, default=None)
 
-    def _ways(self) -> Iterator[tuple[float, float, float]]:
-        """Give failures of both sides, and the effect by which they are divided.
+    @property
+    def _ways(self) -> tuple["_Way", ...]:
+        """Give the ways to bound the excess from above.
 
-        What fails in the reference only lowers the excess. So without it the bound is one, too: a
-        burst of the reference does not hold up a shadow that did not fail.
+        What fails in the reference only lowers it. So without it the bound is one, too: a burst of
+        the reference does not hold up a shadow that did not fail. As long as the reference fails
+        nothing, both ways are one, and have the whole level; then they share it, as two gamblers
+        would who began with a part of the wealth each.
         """
-        yield self.shadow / self.effect, self.reference / self.effect, self.effect
-        yield self.shadow / self.alone, 0.0, self.alone
+        requests = self.requests
+        alone = _Way(self.shadow / self.alone, 0.0, requests / self.alone, PASSING)
+        if not self.reference:
+            return (alone,)
+        shadow, reference = self.shadow / self.effect, self.reference / self.effect
+        both = _Way(shadow, reference, requests / self.effect, (1 - ALONE) * PASSING)
+        return (both, alone._replace(level=ALONE * PASSING))
+
+
+class _Way(NamedTuple):
+    """Arguments of `excess.upper_bound`."""
+
+    shadow: float
+    reference: float
+    requests: float
+    level: float
 
 
 def _mostly(tally: Tally, what: str) -> str:
