@@ -12,11 +12,11 @@ ASK = $(if $(YES),--yes)
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)
 
 .PHONY: help venv cli lock demo demo-down cluster cluster-down install load examples test test-apart \
-        runbook test-unit check generate bench bench-judgement bench-failures bench-evidence catalogue clean \
-        clean-cache
+        runbook test-unit check generate bench bench-judgement bench-failures bench-memory \
+        bench-evidence catalogue clean clean-cache
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: venv ## A good and a broken new version of HAL9, from nothing to two verdicts
 	@$(BIN)/python -m dev.demo up $(ASK)
@@ -83,6 +83,9 @@ catalogue: venv ## Judge planted regressions and harmless variations, and write 
 
 bench-failures: venv ## Simulate the gates on errors and timeouts, where these come in bursts
 	@$(BIN)/python -m bench.failures
+
+bench-memory: venv ## Simulate the gate on growth of memory: what it fails, what it finds
+	@$(BIN)/python -m bench.memory_growth
 
 bench-evidence: venv ## Play a day of one resource: what it writes to the API server
 	@$(BIN)/python -m bench.evidence
