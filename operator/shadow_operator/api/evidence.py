@@ -27,7 +27,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110, section 9.2.1."""
 
 UNPROVEN_STATUSES: Final = frozenset({304, 401, 403, 404, 407, 421, 429})
-"""With every 5xx: when both sides answer so, the pair proves nothing (design, section 4)."""
+"""With every 5xx: when both sides answer so, the pair proves nothing."""
 
 
 class _Wire(BaseModel):

@@ -1,4 +1,4 @@
-"""Which epoch the evidence of now belongs to (design: evidence belongs to images and templates)."""
+"""Which epoch the evidence of now belongs to: that of its images and templates."""
 
 from collections.abc import Iterable
 

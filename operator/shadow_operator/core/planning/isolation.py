@@ -1,4 +1,4 @@
-"""Whether the cluster enforces NetworkPolicy: what the probe's report means (design, section 6)."""
+"""Whether the cluster enforces NetworkPolicy: what the probe's report means."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 DEAD_MAN_SECONDS: Final = 300.0
-"""A comparator that nobody reads goes on comparing for so long, then discards copies (design,
-section 6). Longer gaps are not proved, whatever the counters say afterwards."""
+"""A comparator that nobody reads goes on comparing for so long, then discards copies. Longer gaps
+are not proved, whatever the counters say afterwards."""
 SILENT_SECONDS: Final = 300.0
 """Without a copy for so long, nothing shows that the new version is still tested."""
 

@@ -1,4 +1,4 @@
-"""Clones of production's Deployment that never look like production (design, section 6).
+"""Clones of production's Deployment that never look like production.
 
 `RULES` is the whole of it, in order: each rule changes the draft of a clone and says what it left
 out. Fields of pods and containers are copied by allow list, so what a later Kubernetes adds is not
