@@ -16,17 +16,15 @@ from typing import Final
 
 import numpy as np
 
+from bench.judgement import INTERVALS, LIMIT
 from shadow_operator.core.judging.rates import Failed
 from shadow_operator.core.numbers.clusters import Cluster, Clusters
 
-INTERVALS: Final = 2_880
 A_MINUTE: Final = 2
 """Intervals."""
 HOUR: Final = 60 * A_MINUTE
 REQUESTS: Final = 60
 """Of an interval."""
-LIMIT: Final = 0.001
-"""An excess of 0.1 points."""
 
 
 @dataclass(frozen=True)

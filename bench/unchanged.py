@@ -151,9 +151,15 @@ Judgement: TypeAlias = Callable[[Day], bool]
 """Whether it is wrong at any interval; it draws what it looks at."""
 
 
-def shown(day: Day, events: Counts, trials: Counts, rate: float, level: float) -> bool:
-    """Return whether events are at any interval shown to be more frequent than `rate`."""
-    return bool((events >= least(rate, level, day.most)[trials]).any())
+def shown(  # noqa: PLR0917 - as a bound is called
+    day: Day, events: Counts, trials: Counts, rate: float, level: float, enough: int = 0
+) -> bool:
+    """Return whether events are at any interval shown to be more frequent than `rate`.
+
+    `enough`: no interval counts before so many trials.
+    """
+    proved = events >= least(rate, level, day.most)[trials]
+    return bool((proved & (trials >= enough)).any())
 
 
 def match_rate(day: Day) -> bool:
@@ -167,9 +173,7 @@ def routes(day: Day) -> bool:
 
 
 def _mismatches(day: Day, pairs: int, level: float, enough: int) -> bool:
-    trials, events = day.trials(pairs), day.mismatches(pairs)
-    early = trials < enough
-    return shown(day, np.where(early, 0, events), trials, LIMIT, level)
+    return shown(day, day.mismatches(pairs), day.trials(pairs), LIMIT, level, enough)
 
 
 def failures(day: Day) -> bool:
@@ -195,23 +199,16 @@ def failures(day: Day) -> bool:
 
 def latency_p50(day: Day) -> bool:
     """More than half of the ratios are above what the median may be."""
-    exceeding, trials = day.slower(1.05, 0.5, SPREAD * 2**0.5), day.trials(PAIRS)
-    early = trials < latency.LEAST_PAIRS
-    return shown(day, np.where(early, 0, exceeding), trials, 0.5, FAILING)
+    exceeding = day.slower(1.05, 0.5, SPREAD * 2**0.5)
+    return shown(day, exceeding, day.trials(PAIRS), 0.5, FAILING, latency.LEAST_PAIRS)
 
 
 def latency_p99(day: Day) -> bool:
     """One of its two bounds is wrong: without that the gate can't be."""
-    mine, its, trials = (
-        day.slower(1.1, 0.01, SPREAD),
-        day.slower(1.0, 0.01, SPREAD),
-        day.trials(PAIRS),
-    )
-    late = trials >= latency.LEAST_PAIRS
-    low = its <= fewest(0.01, FAILING / 2, day.most)[trials]
-    return bool((low & late).any()) or shown(
-        day, np.where(late, mine, 0), trials, 0.01, FAILING / 2
-    )
+    mine, its = day.slower(1.1, 0.01, SPREAD), day.slower(1.0, 0.01, SPREAD)
+    trials, level, enough = day.trials(PAIRS), FAILING / 2, latency.LEAST_PAIRS
+    low = (its <= fewest(0.01, level, day.most)[trials]) & (trials >= enough)
+    return bool(low.any()) or shown(day, mine, trials, 0.01, level, enough)
 
 
 def noisy_fields(day: Day) -> bool:
