@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from shadow_operator.api.spec import Mirror
 from shadow_operator.core.comparing import mix
 from tests.support import envoy
-from tests.support.wire import Server, ask, eventually
+from tests.support.wire import Answer, Server, ask, eventually
 
 RULE = Mirror.model_validate(
     {
@@ -56,24 +58,42 @@ async def _answer(request: bytes, _: asyncio.StreamReader, writer: asyncio.Strea
     await writer.drain()
 
 
-async def test_answers_are_counted_by_template_and_status(tmp_path: Path) -> None:
+@asynccontextmanager
+async def _mirrored(folder: Path, answer: Answer) -> AsyncIterator[envoy.Envoy]:
     async with (
-        Server(_answer) as production,
+        Server(answer) as production,
         Server() as comparator,
         envoy.running(
-            tmp_path,
+            folder,
             (production.host, production.port),
             (comparator.host, comparator.port),
             RULE,
             templates=TEMPLATES,
         ) as proxy,
     ):
+        yield proxy
+
+
+async def _asked(proxy: envoy.Envoy, head: str) -> None:
+    await ask(proxy.host, proxy.port, f"{head}\r\nHost: h\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+def _counted(asked: Iterable[tuple[str, str, str | None, str]]) -> dict[str, dict[str, int]]:
+    """Give what is counted of requests (method, path, template, group), by key of the mix."""
+    expected: dict[str, dict[str, int]] = {}
+    for _, _, template, group in asked:
+        for key in [mix.ALL, *([mix.key(template)] if template else [])]:
+            mine = expected.setdefault(key, {})
+            mine[group] = mine.get(group, 0) + 1
+    return expected
+
+
+async def test_answers_are_counted_by_template_and_status(tmp_path: Path) -> None:
+    async with _mirrored(tmp_path, _answer) as proxy:
         await proxy.percent(100)
         for method, path in (*NOT_ELIGIBLE, *(asked[:2] for asked in ASKED)):
-            request = f"{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
-            await ask(proxy.host, proxy.port, request.encode())
-        marked = b"GET /api/7?s=404 HTTP/1.1\r\nHost: h\r\nX-Shadow-Copy: any\r\n\r\n"
-        await ask(proxy.host, proxy.port, marked)
+            await _asked(proxy, f"{method} {path} HTTP/1.1")
+        await _asked(proxy, "GET /api/7?s=404 HTTP/1.1\r\nX-Shadow-Copy: any")
 
         async def complete() -> bool:
             counted = (await proxy.read()).statuses.get(mix.ALL, {})
@@ -82,12 +102,7 @@ async def test_answers_are_counted_by_template_and_status(tmp_path: Path) -> Non
         await eventually(complete)
         reading = await proxy.read()
 
-    expected: dict[str, dict[str, int]] = {}
-    for _, _, template, group in ASKED:
-        for key in [mix.ALL, *([mix.key(template)] if template else [])]:
-            mine = expected.setdefault(key, {})
-            mine[group] = mine.get(group, 0) + 1
-    assert reading.statuses == expected
+    assert reading.statuses == _counted(ASKED)
     assert reading.eligible == len(ASKED)
     assert reading.active == 0
 
@@ -136,10 +151,6 @@ async def _answer_sized(
         writer.close()
 
 
-async def _asked(proxy: envoy.Envoy, head: str) -> None:
-    await ask(proxy.host, proxy.port, f"{head}\r\nHost: h\r\nContent-Length: 0\r\n\r\n".encode())
-
-
 async def _gone(proxy: envoy.Envoy, path: str) -> None:
     """Ask, and go away with the head of the answer."""
     reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
@@ -149,17 +160,7 @@ async def _gone(proxy: envoy.Envoy, path: str) -> None:
 
 
 async def test_whole_bodies_are_counted_by_template_and_size(tmp_path: Path) -> None:
-    async with (
-        Server(_answer_sized) as production,
-        Server() as comparator,
-        envoy.running(
-            tmp_path,
-            (production.host, production.port),
-            (comparator.host, comparator.port),
-            RULE,
-            templates=TEMPLATES,
-        ) as proxy,
-    ):
+    async with _mirrored(tmp_path, _answer_sized) as proxy:
         for head in NOT_WHOLE:
             await _asked(proxy, head)
         with pytest.raises(asyncio.IncompleteReadError):
@@ -176,10 +177,5 @@ async def test_whole_bodies_are_counted_by_template_and_size(tmp_path: Path) -> 
         await eventually(complete)
         reading = await proxy.read()
 
-    expected: dict[str, dict[str, int]] = {}
-    for _, _, template, size in WHOLE:
-        for key in [mix.ALL, *([mix.key(template)] if template else [])]:
-            mine = expected.setdefault(key, {})
-            mine[size] = mine.get(size, 0) + 1
-    assert reading.sizes == expected
+    assert reading.sizes == _counted(WHOLE)
     assert reading.latency
