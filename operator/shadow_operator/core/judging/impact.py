@@ -1,5 +1,6 @@
 """What status says about production: how it runs under mirroring against how it ran without."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -57,21 +58,24 @@ def _more(percent: float) -> str:
 
 def impact(spec: Spec, ledger: Ledger) -> Impact | None:
     """Return the numbers of now; None where nothing was timed under mirroring lately."""
-    now = guard.lately(spec, ledger.production)
-    if not now or not any(course.bins for course in now):
+    now = _timed(spec, ledger)
+    if not now:
         return None
     normal = guard.normal(spec, ledger.guard, ledger.production, now)
     timed = any(course.bins for course in normal)
     return Impact(harm.pooled(now), harm.pooled(normal) if timed else None)
 
 
+def _timed(spec: Spec, ledger: Ledger) -> Sequence[Course]:
+    """Return the newest intervals under mirroring; none where nothing was timed in them."""
+    now = guard.lately(spec, ledger.production)
+    return now if any(course.bins for course in now) else ()
+
+
 def lately(case: Case, measure: str) -> str:
     """Give `p50` or `p99` of production now: `production's own 12.3 ms`; empty: it is not known."""
-    seen = impact(case.spec, case.ledger)
-    if seen is None:
-        return ""
-    found = harm.BY_NAME[measure]
-    return f"production's own {found.shown(found.value(seen.now))}"
+    now, found = _timed(case.spec, case.ledger), harm.BY_NAME[measure]
+    return f"production's own {found.shown(found.value(harm.pooled(now)))}" if now else ""
 
 
 def quantiles(ledger: Ledger) -> Quantiles | None:

@@ -227,7 +227,7 @@ class _Rate:
 
 def _judged(case: Case, gate: Gate, rate: _Rate, sentence: str) -> Outcome:
     """Judge a rate by the bounds of now."""
-    if rate.fails and rate.trials >= EARLY_PAIRS:
+    if rate.fails:
         return Outcome(concluded(gate, GateResult.FAILED, f"{sentence}."))
     if rate.passes:
         return Outcome(concluded(gate, GateResult.PASSED, f"{sentence}."))
