@@ -455,9 +455,9 @@ def test_values_are_followed_in_the_pod_that_answered() -> None:
             of({"up": second + start, "name": f"pod {start}", "at": f"{second * start}"})
             for start in (5, 7, 9)
         )
-        pods = Pods("r1", "s1", is_shadow=True, time=second)
+        pods = Pods("r1", "s1", is_shadow=True, reference_time=second, other_time=second)
         compare(shape, reference, shadow, pods=pods)
-        pods = Pods("r1", "r2", is_shadow=False, time=second)
+        pods = Pods("r1", "r2", is_shadow=False, reference_time=second, other_time=second)
         compare(shape, reference, control, count=False, pods=pods)
     trends = {name: shape.body.key(name, 3).instances for name in ("up", "name", "at")}
     assert {name: found and found.trend for name, found in trends.items()} == {
@@ -471,6 +471,6 @@ def test_only_so_many_places_are_followed() -> None:
     shape = Shape()
     many = MAX_FOLLOWED + 5
     left, right = ({"k" * (n + 1): n + add for n in range(many)} for add in (0, 1))
-    pods = Pods("r1", "s1", is_shadow=True, time=0)
+    pods = Pods("r1", "s1", is_shadow=True, reference_time=0, other_time=0)
     assert len(compare(shape, of(left), of(right), pods=pods).places) == many
     assert sum(node.instances is not None for node in shape) == MAX_FOLLOWED

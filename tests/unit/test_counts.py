@@ -16,6 +16,7 @@ from shadow_operator.comparator.counts import (
 from shadow_operator.comparator.counts import Counts as Measured
 from shadow_operator.comparator.room import Room
 from shadow_operator.core.comparing.answer import EVENT_STREAM, MEMORY, Answer
+from shadow_operator.core.comparing.instances import is_instance
 from shadow_operator.core.comparing.shape import Shape
 from shadow_operator.core.counting.counts import Counts, merged, tightened
 from tests.support.readings import control, route
@@ -47,6 +48,31 @@ def exported(counts: Measured) -> RouteCounts:
 def added(*routes: RouteCounts) -> RouteCounts:
     [one] = merged(Counts(routes=(part,)) for part in routes).routes
     return one
+
+
+def up(pod: str, since: float, now: float, seconds: float) -> Result:
+    """Give what a pod that started `since` answers at that moment; a call takes `seconds`."""
+    body = json.dumps({"up": round(now - since, 3)}).encode()
+    answer = Answer(200, {"content-type": "application/json"}, body, len(body))
+    return Result(pod, answer, "", seconds)
+
+
+def test_a_value_that_waited_for_the_other_pods_of_its_pair_is_no_older_one() -> None:
+    counts, rules = Measured(), Rules(ComparatorConfig.model_validate(BASE))
+    pairs = []
+    for number in range(400):
+        sent = number / 10
+        slow = 4.0 if number % 5 == 0 else 0.01  # of the control
+        pods = (("s", -9.0, 0.01), ("r1", -5.0, 0.01), ("r2", -6.0, slow))
+        seen = [up(pod, since, sent + seconds, seconds) for pod, since, seconds in pods]
+        pairs.append((sent + slow, seen))
+    for now, (shadow, reference, another) in sorted(pairs, key=lambda pair: pair[0]):
+        tally = counts.tally("GET", "/thing")
+        of_route = rules.of("GET", tally.route.template)
+        tally.pair(shadow, reference, another, of_route, now=now, request_id="r")
+    [path] = exported(counts).paths
+    assert path.within_pods.startswith("rising")
+    assert is_instance(path.within_pods)
 
 
 WITH, WITHOUT = {"state": "on", "n": 1}, {"n": 1}

@@ -93,6 +93,15 @@ def test_answers_that_overtake_each_other_by_less_than_a_second_still_rise() -> 
     assert is_instance(found)
 
 
+def test_an_answer_that_was_received_before_another_does_not_fall() -> None:
+    place = Instances()
+    for second in range(60):
+        for now in (second, second - 5) if second % 3 == 0 else (second,):
+            for pod, start in {"r1": -50, "r2": -70, "s1": -90}.items():
+                place.add(pod, now - start, now, shadow=pod == "s1")
+    assert place.trend == "rising 0 %"
+
+
 @pytest.mark.parametrize(
     ("one", "other", "together"),
     [

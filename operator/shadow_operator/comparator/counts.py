@@ -245,7 +245,8 @@ class RouteTally:
     ) -> Question | None:
         """Count one pair; return what one more control would tell something about.
 
-        `whole`: production was asked for a whole answer as well.
+        `now`: when the last of its answers came; all were asked for at the same moment. `whole`:
+        production was asked for a whole answer as well.
         """
         self._call(shadow)
         if reference.answer is not None:
@@ -256,6 +257,7 @@ class RouteTally:
         if proves_nothing(reference.answer.status, shadow.answer.status):
             self.unproven[str(reference.answer.status)] += 1
             return None
+        asked = now - max(one.seconds for one in (shadow, reference, control) if one is not None)
         try:
             found = compare(
                 self.shape,
@@ -264,7 +266,13 @@ class RouteTally:
                 unordered=rules.unordered,
                 edges=rules.edges,
                 marker=rules.marker,
-                pods=Pods(reference.pod, shadow.pod, is_shadow=True, time=now),
+                pods=Pods(
+                    reference.pod,
+                    shadow.pod,
+                    is_shadow=True,
+                    reference_time=asked + reference.seconds,
+                    other_time=asked + shadow.seconds,
+                ),
             )
         except IncomparableError as error:
             self.incomparable[str(error)] += 1
@@ -273,7 +281,8 @@ class RouteTally:
         self.leaves += found.leaves
         self._time(shadow, reference, now)
         if control is not None:
-            self._control(self.uniform, reference, control, found.places, rules, now=now)
+            came = asked + control.seconds
+            self._control(self.uniform, reference, control, found.places, rules, came=came)
         tally = self._differing(found.places, rules, now)
         if tally is None:
             return None
@@ -309,8 +318,8 @@ class RouteTally:
         *,
         now: float,
     ) -> None:
-        """Count the control that was asked for because a pair differed."""
-        self._control(self.triggered, reference, control, question.places, rules, now=now)
+        """Count the control that was asked for because a pair differed; it came `now`."""
+        self._control(self.triggered, reference, control, question.places, rules, came=now)
 
     def _control(
         self,
@@ -320,7 +329,7 @@ class RouteTally:
         shadow_places: Iterable[Difference],
         rules: RouteRules,
         *,
-        now: float,
+        came: float,
     ) -> None:
         if reference.answer is None or control.answer is None:
             return
@@ -333,7 +342,13 @@ class RouteTally:
                 edges=rules.edges,
                 marker=rules.marker,
                 count=False,
-                pods=Pods(reference.pod, control.pod, is_shadow=False, time=now),
+                pods=Pods(
+                    reference.pod,
+                    control.pod,
+                    is_shadow=False,
+                    reference_time=came,  # noted with the pair
+                    other_time=came,
+                ),
             )
         except IncomparableError:
             return

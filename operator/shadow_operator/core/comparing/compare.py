@@ -51,8 +51,9 @@ class Pods:
     other: str
     """The shadow's pod, or that of the control."""
     is_shadow: bool
-    time: float
-    """Seconds."""
+    reference_time: float
+    """When its answer was received, in seconds."""
+    other_time: float
 
 
 def compare(
@@ -138,8 +139,8 @@ class _Walk:
         if pods is None or followed is None:
             return
         if self.count:  # or it was noted with the pair
-            followed.add(pods.reference, left, pods.time, shadow=False)
-        followed.add(pods.other, right, pods.time, shadow=pods.is_shadow)
+            followed.add(pods.reference, left, pods.reference_time, shadow=False)
+        followed.add(pods.other, right, pods.other_time, shadow=pods.is_shadow)
 
     # -- headers
 

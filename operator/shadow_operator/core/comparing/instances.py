@@ -60,6 +60,8 @@ class _Pod:
         self.constant = False
         if isinstance(value, str) or isinstance(self.highest, str):
             return
+        if now < self.time:  # it waited for the others of its pair: to be older is no fall
+            return
         self.time = now
         if now - self.marked >= LATE_SECONDS:
             self.was_settled, self.settled, self.marked = self.settled, self.highest, now
@@ -98,7 +100,7 @@ class Instances:
         self._neither = False
 
     def add(self, pod: str, value: Value, now: float, *, shadow: bool) -> None:
-        """Take note of a value that a pod answered (`now` in seconds)."""
+        """Take note of a value that a pod answered (`now`: when that was received, in seconds)."""
         if self._neither:
             return
         pods = self._pods[shadow]
