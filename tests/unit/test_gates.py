@@ -207,7 +207,7 @@ CASES: dict[str, Row] = {
     ),
     "what takes longer than the soak is said at once": (
         MATCH,
-        Seen(clean(100), soaked=False),
+        Seen(clean(100), soaked=False, known={"mirrored": 600.0}),
         INCONCLUSIVE,
         "4,412 more pairs are needed, about 7h 21m, but the soak has 9m left",
     ),

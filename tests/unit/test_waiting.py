@@ -12,7 +12,9 @@ from shadow_operator.core.recording.soak import Soak
 from tests.support.readings import EPOCH, spec
 
 
-def case(*, seconds: float = 600.0, left: float = 3600.0, soaked: bool = False) -> Case:
+def case(
+    *, seconds: float = 600.0, left: float = 3600.0, soaked: bool = False, mirrored: float = 600.0
+) -> Case:
     """Give a case after so many seconds of measurements, and so many before the soak's end."""
     wanted = spec(soakSeconds=7200)
     ledger = begin(EPOCH, now=0, interval=30).model_copy(
@@ -20,6 +22,7 @@ def case(*, seconds: float = 600.0, left: float = 3600.0, soaked: bool = False) 
             "first_measurement": 0.0,
             "last_measurement": seconds,
             "soak": Soak(elapsed=7200.0 - left),
+            "mirrored": mirrored,
         }
     )
     return Case(spec=wanted, ledger=ledger, tally=tally(wanted, Counts(), interval=30.0),
@@ -33,6 +36,9 @@ WAITS: dict[str, tuple[Case, tuple[float, float], dict[str, Any], str, bool, boo
     "just so": (case(left=600), (1000, 1000), {}, "about 10m", True, False),
     "it comes later": (
         case(left=599), (1000, 1000), {}, "about 10m, but the soak has 9m 59s left", False, True,
+    ),
+    "while the ramp rises it is not known to come later": (
+        case(seconds=60, left=599, mirrored=60), (100, 5), {}, "about 20m", False, False,
     ),
     "after the soak it is not late any more": (
         case(left=0, soaked=True), (10, 1000), {},

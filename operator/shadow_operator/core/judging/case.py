@@ -66,7 +66,9 @@ class Case:
 
     def until(self, clause: str, eta: int | None, pairs: int | None = None) -> "Wait":
         """Wait for what comes in `eta` seconds; None: nobody knows when."""
-        late = eta is not None and not self.soaked and eta > self.remaining_soak
+        # While the ramp rises, more and more come: the time is no warning yet.
+        rises = self.ledger.mirrored <= self.spec.mirror.ramp_seconds
+        late = eta is not None and not (self.soaked or rises) and eta > self.remaining_soak
         if eta is not None:
             clause += f", about {duration(eta)}"
         if late:
