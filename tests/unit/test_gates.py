@@ -151,7 +151,7 @@ CASES: dict[str, Row] = {
         CRITICAL,
         Seen(clean(6_000, signatures=(once("status status 200>404"),))),
         INCONCLUSIVE,
-        "To show that it is rarer than 0.1%, 850 more pairs of the route are needed, about 1m 24s",
+        "To show that it is rarer than 0.1%, 850 more pairs of the route are needed, about 1m 20s",
     ),
     "what comes again is not rare, though nobody knows yet whether it is noise": (
         CRITICAL,
@@ -209,7 +209,7 @@ CASES: dict[str, Row] = {
         MATCH,
         Seen(clean(100), soaked=False, known={"mirrored": 600.0}),
         INCONCLUSIVE,
-        "4,412 more pairs are needed, about 7h 21m, but the soak has 9m left",
+        "4,412 more pairs are needed, about 6h 59m, but the soak has 9m left",
     ),
     "a clearly worse version fails before": (
         MATCH,
@@ -527,7 +527,7 @@ CASES: dict[str, Row] = {
         MINIMUM,
         Seen(tuple(route(99, name=f"GET /r{i}") for i in range(20))),
         INCONCLUSIVE,
-        "1 more pairs of GET /r9 are needed, about 6s.",
+        "1 more pairs of GET /r9 are needed, about 5s.",
     ),
 }  # fmt: skip
 
@@ -554,17 +554,17 @@ def test_an_undecided_route_that_is_too_rare_to_judge_does_not_block_the_rate() 
 
 
 NEEDS: dict[str, tuple[GateName, Seen, int | None, int | None]] = {
-    "pairs that match": (MATCH, Seen(clean(1000)), 3512, 2107),
+    "pairs that match": (MATCH, Seen(clean(1000)), 3512, 2001),
     "pairs of those that prove something": (
-        MATCH, Seen(clean(1000, unproven={"404": 1000})), 3512, 2107,
+        MATCH, Seen(clean(1000, unproven={"404": 1000})), 3512, 2001,
     ),
-    "requests without an error": (ERRORS, Seen(clean(1000)), 3443, 2065),
-    "pairs at all": (MINIMUM, Seen(clean(400)), 600, 900),
+    "requests without an error": (ERRORS, Seen(clean(1000)), 3443, 1962),
+    "pairs at all": (MINIMUM, Seen(clean(400)), 600, 855),
     "pairs of the route that is first to be judged": (
-        MINIMUM, Seen(tuple(route(50 + i, name=f"GET /r{i}") for i in range(20))), 31, 269,
+        MINIMUM, Seen(tuple(route(50 + i, name=f"GET /r{i}") for i in range(20))), 31, 256,
     ),
     "pairs that show that a difference is rare": (
-        CRITICAL, Seen(clean(6_000, signatures=(once("status status 200>404"),))), 850, 84,
+        CRITICAL, Seen(clean(6_000, signatures=(once("status status 200>404"),))), 850, 80,
     ),
     "of two differences the one that takes longer": (
         CRITICAL,
@@ -575,7 +575,7 @@ NEEDS: dict[str, tuple[GateName, Seen, int | None, int | None]] = {
             )
         ),
         6350,
-        7604,
+        7224,
     ),
     "what pairs alone don't show has no number": (
         CRITICAL,
@@ -588,8 +588,8 @@ NEEDS: dict[str, tuple[GateName, Seen, int | None, int | None]] = {
         None,
         None,
     ),
-    "answers of both": (THROUGHPUT, Seen(clean(20)), 23, 690),
-    "copies to judge by": (COVERAGE, Seen(clean(40)), 60, 900),
+    "answers of both": (THROUGHPUT, Seen(clean(20)), 23, 655),
+    "copies to judge by": (COVERAGE, Seen(clean(40)), 60, 855),
     "no copy yet": (COVERAGE, Seen((), eligible=0), 100, None),
     "copies that make up for lost ones": (COVERAGE, Seen(clean(940), eligible=1000), 200, None),
     "of lost copies none make up where all must arrive": (

@@ -353,7 +353,7 @@ EVIDENCE_STEPS: dict[str, tuple[dict[str, Any], ComparatorSnapshot, dict[str, An
         {"soakSeconds": 3600, "maxDurationSeconds": 7200},
         snapshot(route(100)),
         {},
-        PATCH + '{"spec":{"maxDurationSeconds":28800}}',
+        PATCH + '{"spec":{"maxDurationSeconds":25200}}',
     ),
     "more pairs are needed than can come in any time": (
         {"soakSeconds": 3600, "gates": {"matchRate": {"minPercent": "99.99"}}},

@@ -242,11 +242,11 @@ def test_of_a_route_without_a_pair_each_request_that_is_missing_costs_all() -> N
     assert needs.pairs == 100 * 1060
 
 
-@pytest.mark.parametrize(("elapsed", "blocked_by"), [(0.0, "soak 0s/10m"), (1.0, "routes")])
+@pytest.mark.parametrize(("elapsed", "blocked_by"), [(30.0, "soak 30s/10m"), (31.0, "routes")])
 def test_a_route_whose_pairs_come_within_the_soak_is_in_nobodys_way(
     elapsed: float, blocked_by: str
 ) -> None:
-    """A thousand requests took ten minutes, and so many more are needed."""
+    """A thousand requests took ten minutes with the ramp, 570 s without, and so many are needed."""
     running = Soak(elapsed=elapsed, counted_to=600.0)
     seen = ledger(get("/a", 950), get("/b", 50), soak=running)
     off = {name: {"mode": "Off"} for name in WAITING}

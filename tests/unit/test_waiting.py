@@ -13,9 +13,12 @@ from tests.support.readings import EPOCH, spec
 
 
 def case(
-    *, seconds: float = 600.0, left: float = 3600.0, soaked: bool = False, mirrored: float = 600.0
+    *, seconds: float = 630.0, left: float = 3600.0, soaked: bool = False, mirrored: float = 630.0
 ) -> Case:
-    """Give a case after so many seconds of measurements, and so many before the soak's end."""
+    """Give a case after so many seconds of measurements, and so many before the soak's end.
+
+    The first 60 of them are the ramp.
+    """
     wanted = spec(soakSeconds=7200)
     ledger = begin(EPOCH, now=0, interval=30).model_copy(
         update={
@@ -37,8 +40,14 @@ WAITS: dict[str, tuple[Case, tuple[float, float], dict[str, Any], str, bool, boo
     "it comes later": (
         case(left=599), (1000, 1000), {}, "about 10m, but the soak has 9m 59s left", False, True,
     ),
-    "while the ramp rises it is not known to come later": (
-        case(seconds=60, left=599, mirrored=60), (100, 5), {}, "about 20m", False, False,
+    "of the ramp half counts, since half came": (
+        case(seconds=61, left=300, mirrored=61), (2900, 310), {}, "about 4m 50s", True, False,
+    ),
+    "while it rises it is not known to come later": (
+        case(seconds=60, left=599, mirrored=60), (100, 5), {}, "about 10m", False, False,
+    ),
+    "in the middle of it the pace is that of the moment": (
+        case(seconds=30, mirrored=30), (100, 75), {}, "about 20s", True, False,
     ),
     "after the soak it is not late any more": (
         case(left=0, soaked=True), (10, 1000), {},

@@ -49,6 +49,11 @@ class Case:
         return last - first if first is not None and last is not None else 0.0
 
     @property
+    def _unramped(self) -> float:
+        """Seconds in which as many copies come as came so far: a ramp lets half of them through."""
+        return self.seconds - min(self.seconds, self.spec.mirror.ramp_seconds) / 2
+
+    @property
     def remaining_soak(self) -> float:
         """Seconds that the soak still takes if it runs."""
         return max(0.0, self.spec.soak_seconds - self.ledger.soak.counted)
@@ -60,7 +65,7 @@ class Case:
 
         Where nothing came so far, or what came tells no rate (`sofar` 0), no time is named.
         """
-        span, pairs = self.seconds if seconds is None else seconds, max(1, ceil(missing))
+        span, pairs = self._unramped if seconds is None else seconds, max(1, ceil(missing))
         eta = int(min(pairs * span / sofar, _YEAR)) if sofar and span else None
         return self.until(f"{count(pairs)} more {what} are needed", eta, pairs)
 
