@@ -80,10 +80,10 @@ def buggy(pairs: int) -> tuple[RouteCounts, ...]:
 
 
 class Run:
-    """An operator that reads a comparator every 30 s, at ten pairs a second."""
+    """An operator that reads a comparator every 30 s, at ten pairs a second from the start."""
 
     def __init__(self, **changes: Any) -> None:
-        self.spec = spec(**({"soakSeconds": 600} | changes))
+        self.spec = spec(**({"soakSeconds": 600, "mirror": {"rampSeconds": 0}} | changes))
         self.ledger: Ledger = begin(EPOCH, now=0.0, interval=30.0)
         self.now = 0.0
         self.said: list[Judgement] = []
@@ -403,7 +403,7 @@ def test_waiting_for_the_soak_names_the_soak() -> None:
 
 
 def test_a_gate_that_needs_longer_than_the_soak_is_said_at_once() -> None:
-    run = Run(soakSeconds=300, mirror={"rampSeconds": 0})
+    run = Run(soakSeconds=300)
     judged = run.go(120)
     assert judged.verdict is not None
     assert judged.verdict.reason == VerdictReason.SOAK_TOO_SHORT
@@ -417,7 +417,7 @@ def test_a_gate_that_needs_longer_than_the_soak_is_said_at_once() -> None:
 
 def test_it_is_said_whatever_else_is_in_the_way() -> None:
     once = signature("status status 200>404", 1, first=10, last=10)
-    run = Run(soakSeconds=300, mirror={"rampSeconds": 0})
+    run = Run(soakSeconds=300)
     judged = run.go(120, lambda n: (route(n, signatures=(once,)),))
     assert judged.verdict is not None
     assert judged.blocked_by == GateName.CRITICAL_DIFFERENCES
@@ -428,7 +428,7 @@ def test_it_is_said_whatever_else_is_in_the_way() -> None:
 def test_an_advisory_gate_may_need_longer_than_the_soak() -> None:
     advisory = {"mode": "Advisory"}
     gates = dict.fromkeys(("matchRate", "shadowErrors", "timeouts"), advisory)
-    judged = Run(soakSeconds=300, mirror={"rampSeconds": 0}, gates=gates).go(120)
+    judged = Run(soakSeconds=300, gates=gates).go(120)
     assert judged.late == ()
     assert judged.blocked_by == "soak 90s/5m"
 
