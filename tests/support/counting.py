@@ -64,23 +64,24 @@ class Comparator:
             number, now = self.number, world.now
             tally = self.counts.tally("GET", world.path(number))
             of_route = rules.of("GET", tally.route.template)
-            reference = self._answer(world.reference)
-            control = self._answer(world.reference) if number % CONTROL_EVERY == 0 else None
-            shadow = self._answer(world.shadow)
+            reference = self._answer(world.reference, now)
+            control = self._answer(world.reference, now) if number % CONTROL_EVERY == 0 else None
+            shadow = self._answer(world.shadow, now)
             question = tally.pair(
                 shadow, reference, control, of_route, now=now, request_id=f"r-{number}"
             )
             if question is not None:
                 question.ask()
-                another = self._answer(world.reference)
-                tally.control(question, reference, another, of_route, now=now)
+                another = self._answer(world.reference, now)
+                tally.control(question, reference, another, of_route)
         self.counts.received += pairs
         self.counts.eligible += pairs
 
-    def _answer(self, service: Service) -> Result:
+    def _answer(self, service: Service, now: float) -> Result:
         body = json.dumps(service(self._dice, self.number)).encode()
         seconds = self._dice.lognormvariate(-4, 0.4)
-        return Result("10.0.0.1", Answer(200, _HEADERS, body, len(body)), "", seconds)
+        answer = Answer(200, _HEADERS, body, len(body))
+        return Result("10.0.0.1", answer, "", seconds, received=now)
 
 
 @dataclass

@@ -54,7 +54,7 @@ def up(pod: str, since: float, now: float, seconds: float) -> Result:
     """Give what a pod that started `since` answers at that moment; a call takes `seconds`."""
     body = json.dumps({"up": round(now - since, 3)}).encode()
     answer = Answer(200, {"content-type": "application/json"}, body, len(body))
-    return Result(pod, answer, "", seconds)
+    return Result(pod, answer, "", seconds, received=now)
 
 
 def test_a_value_that_waited_for_the_other_pods_of_its_pair_is_no_older_one() -> None:

@@ -253,8 +253,8 @@ class _Connection(asyncio.Protocol):
         if answer is None and self._held:
             self._client.memory.give(self._held)
             self._held = 0
-        seconds = time.perf_counter() - call.started
-        result = Result(self.address[0], answer, failure, seconds, self._held)
+        now = time.perf_counter()
+        result = Result(self.address[0], answer, failure, now - call.started, self._held, now)
         if call.future.done():
             self._client.memory.give(self._held)
         else:

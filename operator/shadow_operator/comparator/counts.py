@@ -57,6 +57,8 @@ class Result:
     """From the request's last byte out to the answer's last byte in."""
     held: int = 0
     """Bytes of memory taken for the answer's body."""
+    received: float = 0.0
+    """When the answer's last byte came, in seconds of a clock that only rises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +247,7 @@ class RouteTally:
     ) -> Question | None:
         """Count one pair; return what one more control would tell something about.
 
-        `now`: when the last of its answers came; all were asked for at the same moment. `whole`:
-        production was asked for a whole answer as well.
+        `whole`: production was asked for a whole answer as well.
         """
         self._call(shadow)
         if reference.answer is not None:
@@ -257,7 +258,6 @@ class RouteTally:
         if proves_nothing(reference.answer.status, shadow.answer.status):
             self.unproven[str(reference.answer.status)] += 1
             return None
-        asked = now - max(one.seconds for one in (shadow, reference, control) if one is not None)
         try:
             found = compare(
                 self.shape,
@@ -270,8 +270,8 @@ class RouteTally:
                     reference.pod,
                     shadow.pod,
                     is_shadow=True,
-                    reference_time=asked + reference.seconds,
-                    other_time=asked + shadow.seconds,
+                    reference_time=reference.received,
+                    other_time=shadow.received,
                 ),
             )
         except IncomparableError as error:
@@ -281,8 +281,7 @@ class RouteTally:
         self.leaves += found.leaves
         self._time(shadow, reference, now)
         if control is not None:
-            came = asked + control.seconds
-            self._control(self.uniform, reference, control, found.places, rules, came=came)
+            self._control(self.uniform, reference, control, found.places, rules)
         tally = self._differing(found.places, rules, now)
         if tally is None:
             return None
@@ -315,11 +314,9 @@ class RouteTally:
         reference: Result,
         control: Result,
         rules: RouteRules,
-        *,
-        now: float,
     ) -> None:
-        """Count the control that was asked for because a pair differed; it came `now`."""
-        self._control(self.triggered, reference, control, question.places, rules, came=now)
+        """Count the control that was asked for because a pair differed."""
+        self._control(self.triggered, reference, control, question.places, rules)
 
     def _control(
         self,
@@ -328,8 +325,6 @@ class RouteTally:
         control: Result,
         shadow_places: Iterable[Difference],
         rules: RouteRules,
-        *,
-        came: float,
     ) -> None:
         if reference.answer is None or control.answer is None:
             return
@@ -346,8 +341,8 @@ class RouteTally:
                     reference.pod,
                     control.pod,
                     is_shadow=False,
-                    reference_time=came,  # noted with the pair
-                    other_time=came,
+                    reference_time=reference.received,
+                    other_time=control.received,
                 ),
             )
         except IncomparableError:

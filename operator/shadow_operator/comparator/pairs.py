@@ -308,9 +308,7 @@ class Pairs:
             control = (await self._calls(copy, request, extra, results))[0]
         finally:
             self._extra -= 1
-        doubt.tally.control(
-            doubt.question, doubt.reference, control, doubt.rules, now=self._clock()
-        )
+        doubt.tally.control(doubt.question, doubt.reference, control, doubt.rules)
 
     def _plan(self, copy: Copy) -> "_Plan | Shed":
         """Choose the pods of a pair."""
