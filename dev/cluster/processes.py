@@ -39,7 +39,9 @@ class Process:
             return None
         # The second field is the program's name in parentheses and may hold anything.
         fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else cls(pid, int(fields[19]))
+        # Where the first thread has ended, the others still hold what is open, such as a port.
+        ended = fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1)
+        return None if ended else cls(pid, int(fields[19]))
 
     def alive(self) -> bool:
         """Tell whether this very process, not a later one with its id, is running."""

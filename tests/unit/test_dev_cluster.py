@@ -14,7 +14,7 @@ import pytest
 from dev import cluster as clusters
 from dev.cluster import Silent, namespace, node, plane, processes, programs, running, source
 from dev.cluster.__main__ import main
-from dev.cluster.base import ClusterError, Unavailable
+from dev.cluster.base import ClusterError, Unavailable, wait_until
 from dev.cluster.choose import Machine, choose
 from dev.cluster.existing import ExistingCluster
 from dev.cluster.namespace import mounts_below
@@ -120,6 +120,22 @@ def test_a_process_is_known_by_its_start_time_too(cache: Path) -> None:
         process.kill()
     assert not process.alive()
     process.kill()
+
+
+def test_a_process_is_not_gone_while_one_of_its_threads_holds_what_it_had_open() -> None:
+    program = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start();"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as child:
+        stat = Path(f"/proc/{child.pid}/stat")
+        try:
+            wait_until("its first thread's end", lambda: ") Z " in stat.read_text())
+            found = Process.of(child.pid)
+        finally:
+            child.kill()
+        wait_until("its end", lambda: Process.of(child.pid) is None)
+    assert found is not None
 
 
 def test_a_process_is_found_by_its_mark_when_nobody_wrote_it_down(cache: Path) -> None:
